@@ -1,0 +1,38 @@
+"""What makes a class a record: frozen, slotted, keyword-only; unknown keys refused where a file is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import Any, TypeVar, dataclass_transform
+
+T = TypeVar("T")
+
+Scalar = bool | int | float | str | None
+"""What an engine argument can be; `true` a bare flag, `false` its `--no-` form, null leaves the flag out."""
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+def record(cls: type[T]) -> type[T]:
+    """Make `cls` a frozen, slotted, keyword-only dataclass that pydantic reads with unknown keys forbidden."""
+    cls.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON-ready dicts, lists and scalars; records become dicts of all their fields."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    return value
+
+
+def content_hash(value: Any) -> str:
+    """The hash of a record's canonical content: 16 hex digits of SHA-256 over its sorted, compact JSON."""
+    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,0 +1,165 @@
+"""What is asked of a server: workload, load, point, job."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, MinLen
+
+from enginebench.records.base import content_hash, plain, record
+from enginebench.records.subject import Deployment, Positive
+
+
+@record
+class Workload:
+    """What requests look like."""
+
+    name: Annotated[str, MinLen(1)]
+    """Key: the file's name."""
+    kind: Annotated[str, MinLen(1)]
+    """Which generator in `workloads/` makes the prompts."""
+    api: Literal["completions", "chat"]
+    """OpenAI endpoint the requests go to."""
+    isl_tokens: Positive
+    """Input length of every request, tokens, exact."""
+    osl_tokens: Annotated[int, Ge(2)]
+    """Output length of every request, tokens, pinned."""
+    shared_prefix_tokens: Annotated[int, Ge(0)] = 0
+    """Leading tokens that all requests share; 0 makes every prompt distinct from its first token on."""
+
+
+@record
+class ClosedLoop:
+    """A fixed number of requests in flight: the next is sent when one ends."""
+
+    kind: Literal["closed"]
+    concurrency: Positive
+    """Requests in flight."""
+
+    def label(self) -> str:
+        """`c8`: the concurrency."""
+        return f"c{self.concurrency}"
+
+
+@record
+class OpenLoop:
+    """Requests arrive by a Poisson process, whether or not earlier ones have ended."""
+
+    kind: Literal["open"]
+    rate_rps: Annotated[float, Gt(0)]
+    """Mean arrival rate, requests a second."""
+
+    def label(self) -> str:
+        """`r0.5`: the rate in requests a second."""
+        return f"r{self.rate_rps:g}"
+
+
+Load = ClosedLoop | OpenLoop
+
+
+@record
+class Prompt:
+    """What one request sends: token ids for completions, text for chat."""
+
+    token_ids: tuple[int, ...] | None
+    """The prompt as ids, exact in length; null for chat."""
+    text: str | None
+    """The user message; null for completions."""
+    input_tokens: Positive
+    """Length the server will read, tokens (for chat: the template included)."""
+    output_tokens: Annotated[int, Ge(1)]
+    """Length to be written, tokens."""
+
+
+@record
+class Slo:
+    """Service-level objective a request meets or misses, for goodput."""
+
+    ttft_ns: int | None = None
+    """Longest time to first token, ns; null: no limit."""
+    tpot_ns: int | None = None
+    """Longest time per output token, ns; null: no limit."""
+    e2el_ns: int | None = None
+    """Longest end-to-end latency, ns; null: no limit."""
+
+
+@record
+class Point:
+    """Workload × load, on the job's deployment."""
+
+    workload: Workload
+    load: Load
+    requests: Positive
+    """Requests measured in one run."""
+    warmup_requests: Annotated[int, Ge(0)]
+    """Requests sent before the first run of the point, with prompts of their own, not measured."""
+    slo: Slo | None = None
+    """Limits for goodput; null: goodput is not computed."""
+
+    def label(self) -> str:
+        """`random-128-64 c8`: workload and load."""
+        return f"{self.workload.name} {self.load.label()}"
+
+
+@record
+class RunKey:
+    """One repeat of one point of a job."""
+
+    point: Annotated[int, Ge(0)]
+    """Index into the job's points."""
+    repeat: Annotated[int, Ge(0)]
+    """Repeat, from 0."""
+
+
+@record
+class Job:
+    """One server start and the points measured on it, interleaved and repeated: canonical content, no dates."""
+
+    deployment: Deployment
+    points: Annotated[tuple[Point, ...], MinLen(1)]
+    repeats: Positive
+    """Runs of each point on this server start."""
+    start: Annotated[int, Ge(0)]
+    """Which server start of the deployment this is, from 0."""
+    seed: int
+    """Seed of prompts and arrivals; every run derives its own from it."""
+    ready_deadline_s: Positive
+    """Longest wait for a healthy server, s."""
+    request_timeout_s: Positive
+    """Longest wait for one request to end, s."""
+
+    @property
+    def id(self) -> str:
+        """Hash of the canonical content: same content, same id, on any machine and day."""
+        return content_hash(self)
+
+    def run_keys(self) -> tuple[RunKey, ...]:
+        """All runs in measuring order: points forth, then back, then forth (A B C, C B A, …), so that drift cancels."""
+        order = range(len(self.points))
+        return tuple(
+            RunKey(point=point, repeat=repeat)
+            for repeat in range(self.repeats)
+            for point in (order if repeat % 2 == 0 else reversed(order))
+        )
+
+
+@record
+class Attempt:
+    """The contents of `job.json`: a job, and which of its runs are to be measured this time."""
+
+    format: Literal["enginebench.job/1"] = "enginebench.job/1"
+    night: Annotated[str, MinLen(1)]
+    """The sweep it was planned for, `2026-11-24`."""
+    grid: str
+    """Name of the grid it was planned from."""
+    job: Job
+    runs: Annotated[tuple[RunKey, ...], MinLen(1)]
+    """The runs that are due, in measuring order."""
+
+
+def series_id(deployment: Deployment, point: Point) -> str:
+    """The key of a series: all that stays over nights, without the engine's version and pins, which change."""
+    stays = plain(deployment)
+    for changing in ("engine", "engine_version", "provision"):
+        del stays[changing]
+    return content_hash({"deployment": stays, "point": plain(point)})

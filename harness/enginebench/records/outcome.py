@@ -1,0 +1,181 @@
+"""What came of it: requests, runs, results. `result.json` is one Result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from enginebench.records.base import record
+from enginebench.records.demand import Attempt
+
+RequestStatus = Literal["ok", "http_error", "stream_error", "truncated", "timeout", "connection"]
+"""How a request ended: whole; HTTP status other than 200; an error event in the stream; ended without `[DONE]` or
+last chunk; over its time limit; no or broken connection."""
+
+
+@record
+class Request:
+    """One measured request: a row of `requests.parquet`. Times are ns of the monotonic clock since the run's start."""
+
+    run: str
+    """Id of the run it belongs to."""
+    index: int
+    """Position in the run's sequence of prompts, from 0."""
+    scheduled_ns: int
+    """When it was due: for an open loop by the arrival process, for a closed loop when its slot became free."""
+    sent_ns: int
+    """Just before the first byte was handed to the socket."""
+    first_token_ns: int | None
+    """Arrival of the first event that bears a token; null if none came."""
+    last_token_ns: int | None
+    """Arrival of the last event that bears a token; null if none came."""
+    end_ns: int
+    """When the stream was over, or the error was seen."""
+    event_ns: tuple[int, ...]
+    """Arrival of every token-bearing event."""
+    input_tokens: int
+    """Tokens asked to be read: the ids that were sent, or for chat the calibrated length."""
+    output_tokens: int | None
+    """Tokens the server says it wrote (`usage.completion_tokens`); null if it did not say."""
+    asked_output_tokens: int
+    """Output length asked for."""
+    usage_input_tokens: int | None
+    """Tokens the server says it read (`usage.prompt_tokens`); null if it did not say."""
+    cached_tokens: int | None
+    """Input tokens the server says it took from its prefix cache; null if it did not say."""
+    status: RequestStatus
+    """How it ended."""
+    http_status: int | None
+    """HTTP status; null if no response line came."""
+    error: str | None
+    """What went wrong, in one line; null if nothing did."""
+
+
+@record
+class Usage:
+    """Who used the machine's CPUs while a run lasted, in cores (CPU-seconds a second)."""
+
+    server_cores: float
+    """The engine's processes."""
+    client_cores: float
+    """The load generator and its telemetry."""
+    neighbour_cores: float
+    """All other programs on the machine, its kernel included."""
+    stolen_cores: float
+    """Taken by the hypervisor for other machines."""
+
+
+@record
+class Run:
+    """One repeat of one point."""
+
+    id: str
+    """Unique: trial, point, repeat."""
+    point: int
+    """Index into the job's points."""
+    repeat: int
+    """Repeat, from 0."""
+    position: int
+    """Place in the order in which the trial measured, from 0."""
+    started_utc: str
+    """ISO 8601 time at which it began."""
+    duration_ns: int
+    """First send to last end."""
+    window_ns: tuple[int, int] | None
+    """Steady part, all slots busy: begin and end since the run's start; null where there is none."""
+    metrics: Mapping[str, float | None]
+    """Metric name to value, in the unit the name ends with; null where it could not be had."""
+    absent: Mapping[str, str]
+    """Metric name to the reason why its value is null."""
+    usage: Usage | None
+    """Use of the CPUs; null where the platform does not tell."""
+    marks: tuple[str, ...]
+    """What a reader must know: `neighbour`, `failed_requests`, `short_output`, `input_length`, `coarse_events`, ..."""
+
+
+@record
+class Failure:
+    """Why a trial did not end well."""
+
+    failure_class: str
+    """One of errors.FAILURE_CLASSES."""
+    message: str
+    """One sentence."""
+    log_tail: str
+    """Last lines of the server's log; empty where it had none."""
+
+
+@record
+class Environment:
+    """Where and with what a trial ran."""
+
+    host: str
+    """Host name."""
+    os: str
+    """Kernel name and release."""
+    cpu: str
+    """CPU model."""
+    cores: int
+    """CPU cores usable by this process."""
+    memory_bytes: int
+    """Memory of the machine."""
+    accelerators: tuple[Mapping[str, object], ...]
+    """The devices used, as discovered."""
+    python: str
+    """Python of the harness."""
+    harness_version: str
+    """Version of enginebench."""
+    harness_commit: str | None
+    """Commit of the checkout it ran from, `+dirty` behind it if changed; null outside a checkout."""
+
+
+@record
+class EngineInfo:
+    """The engine as it really ran."""
+
+    lock_hash: str | None
+    """Hash of the installed distributions; null where enginebench did not install it."""
+    installed: tuple[str, ...]
+    """The installed distributions, `name==version`; empty where enginebench did not install it."""
+    argv: tuple[str, ...]
+    """The server's command; empty for an endpoint."""
+    environment: Mapping[str, str]
+    """Environment variables set for it beyond the inherited ones."""
+    reported_version: str | None
+    """What the running server says of its version; null if it does not say."""
+    model_path: str | None
+    """Where the weights lay; null for an endpoint."""
+    model_hash: str | None
+    """SHA-256 over the weights; null where unknown."""
+    model_revision: str | None
+    """What the model's revision resolved to."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know of the engine or model: dummy weights, replaced metadata, …"""
+
+
+@record
+class Result:
+    """All a trial leaves besides its tables: `result.json`, written last."""
+
+    format: Literal["enginebench.result/1"] = "enginebench.result/1"
+    trial: str
+    """Unique id of this attempt."""
+    job_id: str
+    """Hash of the job's canonical content."""
+    attempt: Attempt
+    """What was to be done."""
+    status: Literal["complete", "failed", "interrupted"]
+    """`complete`: every run asked for was measured."""
+    stage: Literal["provision", "model", "start", "warmup", "measure", "done"]
+    """How far it came."""
+    failure: Failure | None
+    """Why it stopped; null when complete."""
+    environment: Environment
+    engine: EngineInfo | None
+    """The engine as it ran; null if it did not come that far."""
+    started_utc: str
+    """ISO 8601 time."""
+    stage_ns: Mapping[str, int]
+    """Stage to the time spent in it."""
+    runs: tuple[Run, ...]
+    """Every run measured."""
