@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, MinLen
+from pydantic import Discriminator
 
 from enginebench.records.base import content_hash, plain, record
 from enginebench.records.subject import Deployment, Positive
@@ -54,7 +55,7 @@ class OpenLoop:
         return f"r{self.rate_rps:g}"
 
 
-Load = ClosedLoop | OpenLoop
+Load = Annotated[ClosedLoop | OpenLoop, Discriminator("kind")]
 
 
 @record

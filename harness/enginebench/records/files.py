@@ -25,7 +25,7 @@ def from_json(kind: type[T], text: str | bytes, place: str) -> T:
     from pydantic import ValidationError
 
     try:
-        result: T = _adapter(kind).validate_json(text, strict=True)
+        result: T = _adapter(kind).validate_json(text, strict=True)  # type: ignore[arg-type]
     except ValidationError as error:
         raise UserError(
             [

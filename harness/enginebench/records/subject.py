@@ -7,6 +7,7 @@ from dataclasses import field
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, MinLen
+from pydantic import Discriminator
 
 from enginebench.records.base import Scalar, record
 
@@ -86,7 +87,7 @@ class DummySource:
     """The contents of the model's `config.json`."""
 
 
-ModelSource = HubSource | LocalSource | PackageSource | DummySource
+ModelSource = Annotated[HubSource | LocalSource | PackageSource | DummySource, Discriminator("kind")]
 
 
 @record
@@ -173,7 +174,7 @@ class EndpointProvision:
     """Model name to ask for; the server's first one when null."""
 
 
-Provision = VenvProvision | ExecutableProvision | EndpointProvision
+Provision = Annotated[VenvProvision | ExecutableProvision | EndpointProvision, Discriminator("kind")]
 
 
 @record

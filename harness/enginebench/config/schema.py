@@ -1,0 +1,213 @@
+"""The files people write that are not records themselves: grids, hardware, sites."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le, MinLen
+
+from enginebench.records import Engine, Model, Parallelism, Scalar, Slo, Vendor, Workload, record
+
+Count = Annotated[int, Gt(0)]
+
+
+@record
+class Fact:
+    """A constant of the outside world."""
+
+    value: Annotated[float, Gt(0)]
+    """In the unit that its key names."""
+    source: Annotated[str, MinLen(1)]
+    """Where it was read."""
+    date: Annotated[str, MinLen(4)]
+    """When it was read."""
+    condition: str | None = None
+    """What it holds for; null: without condition."""
+
+
+@record
+class Hardware:
+    """One part, as `configs/hardware/NAME.yaml` describes it."""
+
+    name: str
+    """Key: the file's name."""
+    vendor: Vendor
+    product: Annotated[str, MinLen(1)]
+    """Product name; a device whose own name contains `match` is this part."""
+    match: Annotated[tuple[str, ...], MinLen(1)]
+    """Pieces of the names that vendors' libraries give the part, lower case; `*` matches any."""
+    memory_bytes: Fact | None = None
+    """Memory of one device; null: by detection."""
+    memory_bandwidth_bytes_per_s: Fact
+    """Peak memory bandwidth of one device."""
+    precisions: Annotated[tuple[str, ...], MinLen(1)]
+    """Precisions the part computes natively."""
+
+
+@record
+class SiteHardware:
+    """Devices a site is known to have, for planning from elsewhere."""
+
+    name: str
+    """A file in `configs/hardware`."""
+    count: Count
+
+
+@record
+class Site:
+    """A place to run, as `runners/NAME.yaml` describes it."""
+
+    name: str
+    """Key: the file's name."""
+    launcher: Literal["local"]
+    """Which runner starts jobs there."""
+    hardware: SiteHardware | None = None
+    """What it has; null: what this machine is found to have."""
+    hourly_usd: Annotated[float, Ge(0)] | None = None
+    """Price of one accelerator-hour; null: unknown."""
+
+
+@record
+class Loads:
+    """How requests arrive; every entry is one load."""
+
+    concurrency: tuple[Count, ...] = ()
+    """Closed loops: requests in flight."""
+    rate_rps: tuple[Annotated[float, Gt(0)], ...] = ()
+    """Open loops: mean Poisson rates, requests a second."""
+
+
+@record
+class Requests:
+    """How many requests one run measures."""
+
+    per_slot: Count = 4
+    """Closed loop: requests a slot of concurrency."""
+    at_least: Count = 8
+    """Fewest of a run, whatever the load."""
+    warmup_per_slot: Annotated[int, Ge(0)] = 1
+    """Requests a slot sent before the first run of a point."""
+
+
+@record
+class Limits:
+    """Service-level objective as people state it."""
+
+    ttft_ms: Annotated[float, Gt(0)] | None = None
+    tpot_ms: Annotated[float, Gt(0)] | None = None
+    e2el_ms: Annotated[float, Gt(0)] | None = None
+
+    def slo(self) -> Slo:
+        """The same in ns."""
+        return Slo(ttft_ns=_ns(self.ttft_ms), tpot_ns=_ns(self.tpot_ms), e2el_ns=_ns(self.e2el_ms))
+
+
+def _ns(value_ms: float | None) -> int | None:
+    return None if value_ms is None else round(value_ms * 1e6)
+
+
+@record
+class Match:
+    """Which combinations are meant; a key left out matches all."""
+
+    model: str | None = None
+    engine: str | None = None
+    precision: str | None = None
+    workload: str | None = None
+    vendor: Vendor | None = None
+    tp: Count | None = None
+    concurrency: Count | None = None
+    rate_rps: Annotated[float, Gt(0)] | None = None
+
+
+@record
+class Exclude:
+    """Combinations to leave out."""
+
+    when: Match
+    reason: Annotated[str, MinLen(1)]
+    """Shown with every skip."""
+
+
+@record
+class Constraint:
+    """A limit on the combinations that match."""
+
+    when: Match = field(default_factory=Match)
+    concurrency_at_most: Count | None = None
+    rate_rps_at_most: Annotated[float, Gt(0)] | None = None
+    devices_at_most: Count | None = None
+    reason: Annotated[str, MinLen(1)]
+    """Shown with every skip."""
+
+
+@record
+class Include:
+    """One combination beyond the cross product."""
+
+    model: str
+    engine: str
+    workload: str
+    precision: str
+    parallelism: Parallelism = field(default_factory=Parallelism)
+    concurrency: Count | None = None
+    rate_rps: Annotated[float, Gt(0)] | None = None
+
+
+@record
+class Grid:
+    """What to measure: a cross product with includes, excludes and constraints (`configs/grids/NAME.yaml`)."""
+
+    name: str
+    """Key: the file's name."""
+    description: Annotated[str, MinLen(1)]
+    """One sentence."""
+    models: Annotated[tuple[str, ...], MinLen(1)]
+    """Files in `configs/models`."""
+    engines: Annotated[tuple[str, ...], MinLen(1)]
+    """Files in `configs/engines`."""
+    workloads: Annotated[tuple[str, ...], MinLen(1)]
+    """Files in `configs/workloads`."""
+    precisions: Annotated[tuple[str, ...], MinLen(1)]
+    """Precisions; one a model lacks is a skip."""
+    parallelism: Annotated[tuple[Parallelism, ...], MinLen(1)] = (Parallelism(),)
+    """Splits over devices."""
+    loads: Loads
+    requests: Requests = field(default_factory=Requests)
+    repeats: Annotated[int, Gt(0), Le(100)] = 3
+    """Runs of each point on one server start."""
+    starts: Annotated[int, Gt(0), Le(100)] = 1
+    """Server starts of each deployment."""
+    context_tokens: Count | None = None
+    """Longest request the server accepts; null: the longest of the workloads, up to the next multiple of 256."""
+    max_sequences: Count = 16
+    """Most requests in one batch."""
+    prefix_cache: bool = False
+    """Whether engines may reuse KV of equal prefixes."""
+    arguments: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
+    """Engine name to further server flags."""
+    slo: Limits | None = None
+    """Limits for goodput."""
+    seed: int = 0
+    """Seed of prompts and arrivals."""
+    refresh_hours: Annotated[float, Gt(0)] = 20.0
+    """A run measured less than this ago is not due."""
+    ready_deadline_s: Count = 600
+    """Longest wait for a healthy server."""
+    request_timeout_s: Count = 600
+    """Longest wait for one request."""
+    include: tuple[Include, ...] = ()
+    exclude: tuple[Exclude, ...] = ()
+    constraints: tuple[Constraint, ...] = ()
+
+
+@record
+class ResolvedGrid:
+    """A grid with the files that it names read in."""
+
+    grid: Grid
+    models: Mapping[str, Model]
+    engines: Mapping[str, Engine]
+    workloads: Mapping[str, Workload]

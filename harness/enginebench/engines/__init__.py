@@ -1,0 +1,75 @@
+"""Engine knowledge: what each supports, how its server is started, what it answers. One file an engine.
+
+Adding `engines/foo.py` with an `ADAPTER` is the whole change; a distribution of someone else's registers its adapter
+under the entry point group `enginebench.engines`. No adapter imports the engine that it describes.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Protocol, cast
+
+from enginebench.errors import mistake
+from enginebench.records import Deployment, Parallelism, record
+
+
+@record
+class Launch:
+    """How one server is started."""
+
+    argv: tuple[str, ...]
+    """Command and arguments."""
+    environment: Mapping[str, str]
+    """Variables set beyond the inherited ones."""
+    health_path: str
+    """Path that answers 200 once the server takes requests."""
+    version_path: str | None
+    """Path that answers JSON with a `version`; null where the engine has none."""
+
+
+class Adapter(Protocol):
+    """What the harness must know of an engine."""
+
+    def devices(self, parallelism: Parallelism) -> int:
+        """Accelerators a deployment with this split takes."""
+
+    def unsupported(self, deployment: Deployment) -> str | None:
+        """Why this engine cannot serve the deployment, in one phrase; null if it can as far as is known."""
+
+    def launch(self, deployment: Deployment, *, executable: Path, model_path: Path, host: str, port: int) -> Launch:
+        """The command that serves `deployment` on `host:port` under the model name `deployment.model.name`."""
+
+    def pin_output(self, output_tokens: int) -> Mapping[str, object]:
+        """Fields of a request's JSON that make the answer exactly `output_tokens` long."""
+
+
+def known() -> tuple[str, ...]:
+    """Names of all engines that there is an adapter for."""
+    own = [module.name for module in pkgutil.iter_modules(__path__)]
+    return tuple(sorted({*own, *(point.name for point in entry_points(group="enginebench.engines"))}))
+
+
+def get(kind: str) -> Adapter:
+    """The adapter of that name; raises UserError for an unknown one."""
+    if kind in {module.name for module in pkgutil.iter_modules(__path__)}:
+        return cast(Adapter, importlib.import_module(f"{__name__}.{kind}").ADAPTER)
+    for point in entry_points(group="enginebench.engines", name=kind):
+        return cast(Adapter, point.load())
+    raise mistake(f"engine kind `{kind}`", "no adapter has that name", f"known: {', '.join(known())}")
+
+
+def flags(arguments: Mapping[str, bool | int | float | str | None]) -> tuple[str, ...]:
+    """Server arguments as argv: `true` a bare `--flag`, `false` `--no-flag`, null nothing, else `--flag value`."""
+    result: list[str] = []
+    for name, value in arguments.items():
+        if value is True:
+            result.append(f"--{name}")
+        elif value is False:
+            result.append(f"--no-{name}")
+        elif value is not None:
+            result += [f"--{name}", str(value)]
+    return tuple(result)

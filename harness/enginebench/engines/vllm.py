@@ -1,0 +1,73 @@
+"""vLLM: one server command for its CPU, NVIDIA, AMD and TPU builds (`vllm serve`, flags as of 0.32)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from enginebench.engines import Launch, flags
+from enginebench.records import Deployment, DummySource, Parallelism, Scalar
+
+_DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+_QUIET = {
+    # The model is on this machine before the server starts, and a benchmark calls nobody.
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+}
+
+
+class Vllm:
+    """Adapter for vLLM."""
+
+    def devices(self, parallelism: Parallelism) -> int:
+        """tp × pp × dp; experts are spread over those same devices."""
+        return parallelism.tp * parallelism.pp * parallelism.dp
+
+    def unsupported(self, deployment: Deployment) -> str | None:
+        """Expert parallelism spans all of tp × dp; TPU has no pipeline parallelism; a CPU is one device."""
+        p = deployment.parallelism
+        if p.ep > 1 and p.ep != p.tp * p.dp:
+            return f"vLLM spreads experts over all tp × dp = {p.tp * p.dp} devices, not over {p.ep}"
+        if deployment.vendor == "tpu" and p.pp > 1:
+            return "vLLM's TPU build has no pipeline parallelism"
+        if isinstance(deployment.model.source, DummySource) and deployment.precision not in _DTYPE:
+            return f"dummy weights can't be made in {deployment.precision}"
+        return None
+
+    def launch(self, deployment: Deployment, *, executable: Path, model_path: Path, host: str, port: int) -> Launch:
+        """`vllm serve DIR …`; ready when `/health` answers 200."""
+        p = deployment.parallelism
+        fixed: dict[str, Scalar] = {
+            "host": host,
+            "port": port,
+            "served-model-name": deployment.model.name,
+            "dtype": _DTYPE.get(deployment.precision, "auto"),
+            "max-model-len": deployment.context_tokens,
+            "max-num-seqs": deployment.max_sequences,
+            "enable-prefix-caching": deployment.prefix_cache,
+        }
+        if p.tp > 1:
+            fixed["tensor-parallel-size"] = p.tp
+        if p.pp > 1:
+            fixed["pipeline-parallel-size"] = p.pp
+        if p.dp > 1:
+            fixed["data-parallel-size"] = p.dp
+        if p.ep > 1:
+            fixed["enable-expert-parallel"] = True
+        if isinstance(deployment.model.source, DummySource):
+            fixed["load-format"] = "dummy"
+        return Launch(
+            argv=(str(executable), "serve", str(model_path), *flags({**fixed, **deployment.arguments})),
+            environment={**_QUIET, **deployment.environment},
+            health_path="/health",
+            version_path="/version",
+        )
+
+    def pin_output(self, output_tokens: int) -> Mapping[str, object]:
+        """Stop tokens are ignored and the shortest answer is the longest."""
+        return {"ignore_eos": True, "min_tokens": output_tokens}
+
+
+ADAPTER = Vllm()

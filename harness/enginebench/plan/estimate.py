@@ -1,0 +1,41 @@
+"""How long a plan takes: from what was measured before, else from the part's memory bandwidth."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from enginebench.config import Hardware
+from enginebench.records import Attempt, ClosedLoop, Deployment, Point, series_id
+
+START_S = 60.0
+"""Assumed time to a healthy server where none was measured (vLLM on two CPU cores: 17 to 49 s, 2026-11-24)."""
+_ASSUMED_BANDWIDTH = 1e12
+
+
+def run_seconds(deployment: Deployment, point: Point, part: Hardware | None, measured: Mapping[str, float]) -> float:
+    """Seconds one run takes: the series' median so far, else weights read once a decoding step at peak bandwidth.
+
+    The second is an upper bound on speed, so the estimate of a series never measured is a lower bound on time.
+    """
+    known = measured.get(series_id(deployment, point))
+    if known is not None:
+        return known
+    weights = deployment.model.precisions[deployment.precision].weights_bytes
+    bandwidth = part.memory_bandwidth_bytes_per_s.value if part else _ASSUMED_BANDWIDTH
+    step_s = weights / (bandwidth * deployment.devices)
+    request_s = step_s * point.workload.osl_tokens
+    if isinstance(point.load, ClosedLoop):
+        return request_s * -(-point.requests // point.load.concurrency)
+    return max(point.requests / point.load.rate_rps, request_s)
+
+
+def job_seconds(attempt: Attempt, part: Hardware | None, measured: Mapping[str, float]) -> float:
+    """Seconds one attempt takes on its devices: server start, warm-up of each point, the runs that are due."""
+    job = attempt.job
+    total = START_S
+    for index in {key.point for key in attempt.runs}:
+        point = job.points[index]
+        once = run_seconds(job.deployment, point, part, measured)
+        repeats = sum(key.point == index for key in attempt.runs)
+        total += once * (repeats + point.warmup_requests / point.requests)
+    return total

@@ -1,0 +1,227 @@
+"""The cross product, its includes, excludes and constraints, grouped into jobs of one server start each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from enginebench import engines
+from enginebench.config import Grid, Hardware, ResolvedGrid
+from enginebench.config.schema import Constraint, Match
+from enginebench.plan.fit import missing_support, too_large, too_long
+from enginebench.records import (
+    ClosedLoop,
+    Deployment,
+    Inventory,
+    Job,
+    Load,
+    OpenLoop,
+    Parallelism,
+    Point,
+    record,
+)
+
+
+@record
+class Combination:
+    """One cell of the cross product, as names."""
+
+    model: str
+    engine: str
+    precision: str
+    parallelism: Parallelism
+    workload: str
+    load: Load
+
+    def label(self) -> str:
+        """`model engine precision tp1 workload c8`."""
+        return (
+            f"{self.model} {self.engine} {self.precision} {self.parallelism.label()} {self.workload} "
+            f"{self.load.label()}"
+        )
+
+
+@record
+class Skip:
+    """A combination that is not measured, and why."""
+
+    combination: Combination
+    reason: str
+
+
+@record
+class Plan:
+    """What a grid comes to on a site."""
+
+    grid: str
+    site: str
+    jobs: tuple[Job, ...]
+    skips: tuple[Skip, ...]
+
+
+def combinations(grid: Grid) -> Iterator[Combination]:
+    """Every cell of the cross product in the order in which the grid lists its axes, then the includes."""
+    loads: list[Load] = [ClosedLoop(kind="closed", concurrency=value) for value in grid.loads.concurrency]
+    loads += [OpenLoop(kind="open", rate_rps=value) for value in grid.loads.rate_rps]
+    for model in grid.models:
+        for engine in grid.engines:
+            for precision in grid.precisions:
+                for parallelism in grid.parallelism:
+                    for workload in grid.workloads:
+                        for load in loads:
+                            yield Combination(
+                                model=model,
+                                engine=engine,
+                                precision=precision,
+                                parallelism=parallelism,
+                                workload=workload,
+                                load=load,
+                            )
+    for item in grid.include:
+        yield Combination(
+            model=item.model,
+            engine=item.engine,
+            precision=item.precision,
+            parallelism=item.parallelism,
+            workload=item.workload,
+            load=ClosedLoop(kind="closed", concurrency=item.concurrency)
+            if item.concurrency is not None
+            else OpenLoop(kind="open", rate_rps=item.rate_rps or 0.0),
+        )
+
+
+def _matches(match: Match, one: Combination, vendor: str) -> bool:
+    concurrency = one.load.concurrency if isinstance(one.load, ClosedLoop) else None
+    rate_rps = one.load.rate_rps if isinstance(one.load, OpenLoop) else None
+    pairs = (
+        (match.model, one.model),
+        (match.engine, one.engine),
+        (match.precision, one.precision),
+        (match.workload, one.workload),
+        (match.vendor, vendor),
+        (match.tp, one.parallelism.tp),
+        (match.concurrency, concurrency),
+        (match.rate_rps, rate_rps),
+    )
+    return all(wanted is None or wanted == value for wanted, value in pairs)
+
+
+def _breaks(constraint: Constraint, one: Combination, devices: int) -> bool:
+    load = one.load
+    if isinstance(load, ClosedLoop) and constraint.concurrency_at_most is not None:
+        return load.concurrency > constraint.concurrency_at_most
+    if isinstance(load, OpenLoop) and constraint.rate_rps_at_most is not None:
+        return load.rate_rps > constraint.rate_rps_at_most
+    return constraint.devices_at_most is not None and devices > constraint.devices_at_most
+
+
+def _ruled_out(grid: Grid, one: Combination, vendor: str, devices: int) -> str | None:
+    for exclude in grid.exclude:
+        if _matches(exclude.when, one, vendor):
+            return f"excluded by the grid: {exclude.reason}"
+    for constraint in grid.constraints:
+        if _matches(constraint.when, one, vendor) and _breaks(constraint, one, devices):
+            return f"constraint of the grid: {constraint.reason}"
+    return None
+
+
+def _context(resolved: ResolvedGrid) -> int:
+    """The grid's context, or the longest request of its workloads up to the next multiple of 256."""
+    longest = max(item.isl_tokens + item.osl_tokens for item in resolved.workloads.values())
+    return resolved.grid.context_tokens or -(-longest // 256) * 256
+
+
+def _deployment(resolved: ResolvedGrid, one: Combination, inventory: Inventory) -> Deployment:
+    grid, engine, device = resolved.grid, resolved.engines[one.engine], inventory.accelerators[0]
+    build = engine.builds[device.vendor]
+    return Deployment(
+        engine=engine.name,
+        engine_kind=engine.kind,
+        engine_version=engine.version,
+        provision=build.provision,
+        model=resolved.models[one.model],
+        precision=one.precision,
+        vendor=device.vendor,
+        product=device.product,
+        devices=engines.get(engine.kind).devices(one.parallelism),
+        parallelism=one.parallelism,
+        context_tokens=min(_context(resolved), resolved.models[one.model].architecture.context_tokens),
+        max_sequences=grid.max_sequences,
+        prefix_cache=grid.prefix_cache,
+        arguments={**build.arguments, **grid.arguments.get(engine.name, {})},
+        environment=build.environment,
+    )
+
+
+def _point(resolved: ResolvedGrid, one: Combination) -> Point:
+    rule = resolved.grid.requests
+    slots = one.load.concurrency if isinstance(one.load, ClosedLoop) else 1
+    return Point(
+        workload=resolved.workloads[one.workload],
+        load=one.load,
+        requests=max(rule.per_slot * slots, rule.at_least),
+        warmup_requests=rule.warmup_per_slot * slots,
+        slo=resolved.grid.slo.slo() if resolved.grid.slo else None,
+    )
+
+
+def _checked(
+    resolved: ResolvedGrid, one: Combination, inventory: Inventory, part: Hardware | None
+) -> tuple[Deployment, None] | tuple[None, str]:
+    """The deployment of a combination, or the reason why it can't be."""
+    model, engine, device = resolved.models[one.model], resolved.engines[one.engine], inventory.accelerators[0]
+    adapter = engines.get(engine.kind)
+    devices = adapter.devices(one.parallelism)
+    reason = (
+        _ruled_out(resolved.grid, one, device.vendor, devices)
+        or missing_support(engine, model, one.precision, device.vendor, part)
+        or too_long(resolved.workloads[one.workload], model, _context(resolved))
+    )
+    if reason is None and devices > len(inventory.accelerators):
+        reason = f"{one.parallelism.label()} takes {devices} devices; site {inventory.site} has " + str(
+            len(inventory.accelerators)
+        )
+    if reason is not None:
+        return None, reason
+    deployment = _deployment(resolved, one, inventory)
+    reason = adapter.unsupported(deployment) or too_large(deployment, device)
+    return (None, reason) if reason is not None else (deployment, None)
+
+
+def make_plan(resolved: ResolvedGrid, inventory: Inventory, part: Hardware | None) -> Plan:
+    """Jobs and skips of a grid on a site; `part` is what is known of the site's hardware, null if nothing.
+
+    A deployment's points share one server start; with `starts` of 2 or more the deployments take turns (A B B A).
+    """
+    skips: list[Skip] = []
+    points: dict[str, tuple[Deployment, list[Point]]] = {}
+    for one in combinations(resolved.grid):
+        deployment, reason = _checked(resolved, one, inventory, part)
+        if deployment is None:
+            skips.append(Skip(combination=one, reason=reason or ""))
+            continue
+        key = f"{one.model} {one.engine} {one.precision} {one.parallelism}"
+        group = points.setdefault(key, (deployment, []))[1]
+        point = _point(resolved, one)
+        if point not in group:
+            group.append(point)
+    return Plan(
+        grid=resolved.grid.name,
+        site=inventory.site,
+        jobs=tuple(_jobs(resolved.grid, points)),
+        skips=tuple(skips),
+    )
+
+
+def _jobs(grid: Grid, points: Mapping[str, tuple[Deployment, list[Point]]]) -> Iterator[Job]:
+    groups = list(points.values())
+    for start in range(grid.starts):
+        for deployment, group in groups if start % 2 == 0 else reversed(groups):
+            yield Job(
+                deployment=deployment,
+                points=tuple(group),
+                repeats=grid.repeats,
+                start=start,
+                seed=grid.seed,
+                ready_deadline_s=grid.ready_deadline_s,
+                request_timeout_s=grid.request_timeout_s,
+            )
