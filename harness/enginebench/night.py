@@ -1,0 +1,164 @@
+"""A night: plan, measure what is due, take the results in, judge, publish. Goes on after any crash where it stopped."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from enginebench import config, runners
+from enginebench.errors import mistake
+from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
+from enginebench.progress import Progress
+from enginebench.records import Attempt, record, series_id
+from enginebench.store import Store
+from enginebench.trial import salvage
+
+
+@record
+class Planned:
+    """A grid held against a site and what is stored."""
+
+    plan: Plan
+    due: Due
+    devices: int
+    """Devices of the site."""
+    seconds: Mapping[str, float]
+    """Job id to the estimated time of its attempt."""
+    run_seconds: Mapping[str, tuple[float, ...]]
+    """Job id to the estimated time of each of its due runs, in order."""
+
+    def accelerator_hours(self) -> float:
+        """Estimated accelerator-hours of what is due."""
+        by_id = {attempt.job.id: attempt for attempt in self.due.attempts}
+        return sum(self.seconds[key] * one.job.deployment.devices for key, one in by_id.items()) / 3600
+
+
+@record
+class Night:
+    """What came of a night."""
+
+    night: str
+    planned: Planned
+    measured: int
+    """Runs measured now."""
+    salvaged: int
+    """Runs taken in that a killed night had measured."""
+    failures: tuple[str, ...]
+    """One line for every trial that failed."""
+
+
+def plan_night(grid: Path, site: Path, store: Store, *, night: str, again: bool = False) -> Planned:
+    """What `grid` comes to at `site`, and what of it is due; raises UserError. Starts nothing."""
+    resolved = config.read_grid(grid)
+    inventory, part = runners.inventory(config.read_site(site))
+    plan = make_plan(resolved, inventory, part)
+    since = datetime.now(UTC) - timedelta(hours=resolved.grid.refresh_hours)
+    fresh = {} if again else {job.id: store.done(job.id, since) for job in plan.jobs}
+    left = due(plan, night, fresh)
+    measured = _run_medians(store, {series_id(a.job.deployment, p) for a in left.attempts for p in a.job.points})
+    return Planned(
+        plan=plan,
+        due=left,
+        devices=len(inventory.accelerators),
+        seconds={one.job.id: job_seconds(one, part, measured) for one in left.attempts},
+        run_seconds={
+            one.job.id: tuple(
+                run_seconds(one.job.deployment, one.job.points[key.point], part, measured) for key in one.runs
+            )
+            for one in left.attempts
+        },
+    )
+
+
+def _run_medians(store: Store, series: set[str]) -> Mapping[str, float]:
+    """Series to the median time of its runs so far, s."""
+    runs = store.runs()
+    known = runs[runs["series"].isin(series)]
+    medians = known.groupby("series")["duration_ns"].median() / 1e9
+    return {str(key): float(value) for key, value in medians.items()}
+
+
+def run_night(
+    grid: Path, site: Path, store: Store, *, cache: Path, progress: Progress, again: bool = False
+) -> Night:
+    """Measure all of `grid` that is due at `site` into `store`; raises UserError before anything is started."""
+    night = f"{datetime.now(UTC):%Y-%m-%d}"
+    work = store.root / ".work"
+    with _only_one(store.root):
+        salvaged = _take_in_leftovers(work, store)
+        planned = plan_night(grid, site, store, night=night, again=again)
+        failures: list[str] = []
+        measured = 0
+        progress.begin(planned.plan, planned.due, planned.seconds, planned.run_seconds, salvaged)
+        for attempt in planned.due.attempts:
+            result_runs, failure = _measure(attempt, work, store, cache, progress)
+            measured += result_runs
+            if failure:
+                failures.append(failure)
+        progress.end()
+        shutil.rmtree(work, ignore_errors=True)
+    return Night(
+        night=night, planned=planned, measured=measured, salvaged=salvaged, failures=tuple(failures)
+    )
+
+
+@contextmanager
+def _only_one(root: Path) -> Iterator[None]:
+    """Two nights on one store would measure each other."""
+    root.mkdir(parents=True, exist_ok=True)
+    with (root / ".night.lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise mistake(str(root), "another night is running on this store", "wait for it, or name another store") from None
+        yield
+
+
+def _take_in_leftovers(work: Path, store: Store) -> int:
+    """Finish and ingest what a killed night left; gives the number of runs that were saved so."""
+    runs = 0
+    if not work.is_dir():
+        return runs
+    for path in sorted(work.glob("*.partial")):
+        salvage(path)
+    for path in sorted(work.iterdir()):
+        if (path / "result.json").exists():
+            taken = store.ingest(path)
+            runs += _runs_of(store, taken.trial) if taken.taken else 0
+    return runs
+
+
+def _runs_of(store: Store, trial: str) -> int:
+    return next(len(result.runs) for result in store.results() if result.trial == trial)
+
+
+def _measure(
+    attempt: Attempt, work: Path, store: Store, cache: Path, progress: Progress
+) -> tuple[int, str | None]:
+    """Run one attempt and take its result in; gives the number of its runs and a line if it failed."""
+    job = attempt.job
+    out = work / f"{job.id}-{datetime.now(UTC):%H%M%S%f}"
+    progress.job(attempt)
+    trial = runners.start(attempt, out, cache=cache)
+    try:
+        for event in trial.events():
+            progress.event(event)
+        code = trial.wait()
+    except KeyboardInterrupt:
+        trial.stop()
+        if (out / "result.json").exists():
+            store.ingest(out)
+        raise
+    if not (out / "result.json").exists():
+        return 0, f"job {job.id}: the trial left no result (exit code {code}): {trial.words()}"
+    taken = store.ingest(out)
+    result = next(one for one in store.results() if one.trial == taken.trial)
+    shutil.rmtree(out)
+    if result.failure is None:
+        return len(result.runs), None
+    line = f"job {job.id} {result.status} at {result.stage}: {result.failure.failure_class}: {result.failure.message}"
+    return len(result.runs), line

@@ -1,0 +1,181 @@
+"""The runs of a trial on a server that is ready: first token, warm-up, then every run in its order."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from enginebench import load, metrics, telemetry, usage, workloads
+from enginebench.errors import TrialError
+from enginebench.load import LoadOutcome, Target
+from enginebench.records import Accelerator, ClosedLoop, Point, Prompt, Run, RunKey
+from enginebench.server import Server
+from enginebench.trial.workdir import Workdir
+
+_CLOSED_ONE = ClosedLoop(kind="closed", concurrency=1)
+
+
+class Bench:
+    """A ready server and what is to be asked of it."""
+
+    def __init__(
+        self,
+        *,
+        workdir: Workdir,
+        target: Target,
+        pin_output: Callable[[int], Mapping[str, object]],
+        tokenizer: Path | None,
+        server: Server | None,
+        devices: tuple[Accelerator, ...],
+        listen: Callable[[Mapping[str, object]], None],
+    ) -> None:
+        self.workdir = workdir
+        self.attempt = workdir.state.attempt
+        self.target = target
+        self.pin_output = pin_output
+        self.tokenizer = tokenizer
+        self.server = server
+        self.devices = devices
+        self.listen = listen
+        self._chat_overhead = 0
+
+    def first_token(self) -> None:
+        """Ask for one answer: neither an exit code nor `/health` proves that a server can write a token.
+
+        For chat it also shows how many tokens the template adds. Raises TrialError if no token comes.
+        """
+        for index in sorted({key.point for key in self.attempt.runs}):
+            point = self._point(index)
+            workload = replace(point.workload, osl_tokens=2)
+            (prompt,) = self._prompts(replace(point, workload=workload, requests=1), "first", 0, 1)
+            outcome = self._send(point, [prompt], _CLOSED_ONE, "first", 0)
+            (request,) = outcome.requests
+            if request.status != "ok":
+                self._check_server()
+                raise TrialError("client", f"the first request ended as {request.status}: {request.error}")
+            if point.workload.api == "chat" and not self._chat_overhead and request.usage_input_tokens is not None:
+                self._chat_overhead = request.usage_input_tokens - request.input_tokens
+
+    def warm_up(self) -> None:
+        """Send every point's warm-up requests, with prompts of their own."""
+        for index in sorted({key.point for key in self.attempt.runs}):
+            point = self._point(index)
+            if point.warmup_requests:
+                prompts = self._prompts(point, "warmup", 0, point.warmup_requests)
+                self._send(point, prompts, _warm_load(point), "warmup", 0)
+                self._check_server()
+
+    def measure(self) -> None:
+        """Measure the runs that are due, each kept on disk before the next begins."""
+        for position, key in enumerate(self.attempt.runs):
+            self._run(position, key)
+
+    def _run(self, position: int, key: RunKey) -> None:
+        point = self._point(key.point)
+        prompts = self._prompts(point, "run", key.repeat, point.requests)
+        name = f"{self.workdir.state.trial}.{key.point}.{key.repeat}"
+        self.listen({"event": "run", "position": position, "point": point.label(), "repeat": key.repeat})
+        meter = usage.Meter(self.server.pids if self.server else tuple)
+        started = datetime.now(UTC)
+        meter.start()
+        begun_ns = time.time_ns()
+        outcome = self._send(point, prompts, point.load, name, key.repeat, watched=True)
+        ended_ns = time.time_ns()
+        used = meter.stop()
+        self._check_server()
+        energy_j, no_energy = self._energy(begun_ns, ended_ns)
+        summary = metrics.summarise(
+            outcome.requests,
+            load=point.load,
+            devices=self.attempt.job.deployment.devices,
+            slo=point.slo,
+            energy_j=energy_j,
+        )
+        absent = dict(summary.absent)
+        if no_energy and "energy_j_per_output_token" in absent:
+            absent["energy_j_per_output_token"] = no_energy
+        run = Run(
+            id=name,
+            point=key.point,
+            repeat=key.repeat,
+            position=position,
+            started_utc=started.isoformat(timespec="milliseconds"),
+            duration_ns=outcome.duration_ns,
+            window_ns=summary.window_ns,
+            metrics=summary.metrics,
+            absent=absent,
+            usage=used,
+            marks=(*summary.marks, *usage.marks(used)),
+        )
+        self.workdir.add(run, outcome.requests)
+        self.listen({"event": "measured", "position": position, "run": name})
+
+    def _point(self, index: int) -> Point:
+        return self.attempt.job.points[index]
+
+    def _prompts(self, point: Point, purpose: str, repeat: int, count: int) -> list[Prompt]:
+        job = self.attempt.job
+        overhead = self._chat_overhead if purpose != "first" else 0
+        return list(
+            workloads.get(point.workload.kind).prompts(
+                point.workload,
+                job.deployment.model,
+                count=count,
+                seed=_seed(job.seed, point.label(), job.start, purpose, repeat),
+                tokenizer=self.tokenizer,
+                chat_overhead_tokens=overhead,
+            )
+        )
+
+    def _send(
+        self,
+        point: Point,
+        prompts: list[Prompt],
+        how: load.Load,
+        run: str,
+        repeat: int,
+        *,
+        watched: bool = False,
+    ) -> LoadOutcome:
+        job = self.attempt.job
+        shown_ns = 0
+
+        def done(count: int) -> None:
+            nonlocal shown_ns
+            now = time.monotonic_ns()
+            if watched and (now - shown_ns > 200_000_000 or count == len(prompts)):
+                shown_ns = now
+                self.listen({"event": "request", "done": count, "of": len(prompts)})
+
+        return load.measure(
+            replace(self.target, api=point.workload.api),
+            prompts,
+            how,
+            run=run,
+            seed=_seed(job.seed, point.label(), job.start, "arrivals", repeat),
+            request_timeout_s=job.request_timeout_s,
+            extra=self.pin_output(prompts[0].output_tokens),
+            on_done=done,
+        )
+
+    def _check_server(self) -> None:
+        if self.server is not None:
+            self.server.check()
+
+    def _energy(self, begun_ns: int, ended_ns: int) -> tuple[float | None, str | None]:
+        rows = telemetry.read(self.workdir.path / "telemetry.jsonl")
+        return telemetry.energy_j(rows, begun_ns, ended_ns, [item.index for item in self.devices])
+
+
+def _warm_load(point: Point) -> load.Load:
+    """Warm-up of an open loop needs no arrival process: its requests go one after the other."""
+    return point.load if isinstance(point.load, ClosedLoop) else _CLOSED_ONE
+
+
+def _seed(*of: str | int) -> int:
+    """A seed that depends on nothing of the engine: every engine gets the same prompts at the same times."""
+    return int.from_bytes(hashlib.sha256("\x1f".join(map(str, of)).encode()).digest()[:7])

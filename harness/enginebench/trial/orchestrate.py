@@ -1,0 +1,241 @@
+"""A trial from provision to result: every way it can end leaves a result that says how."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+import signal
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from enginebench import accelerators, engines, environment, provision
+from enginebench.errors import TrialError
+from enginebench.load import Target
+from enginebench.provision import models
+from enginebench.records import (
+    Accelerator,
+    Attempt,
+    Deployment,
+    DummySource,
+    EndpointProvision,
+    EngineInfo,
+    Failure,
+    Result,
+)
+from enginebench.server import Server, ServerCommand, free_port
+from enginebench.telemetry import Recorder
+from enginebench.trial.measure import Bench
+from enginebench.trial.workdir import State, Workdir
+
+Listener = Callable[[Mapping[str, object]], None]
+"""Takes the events of a trial: each has `event` (`stage`, `say`, `run`, `request`, `measured`) and what goes with it."""
+
+_HOST = "127.0.0.1"
+
+
+class Terminated(Exception):
+    """TERM or Ctrl-C: the trial ends with what it has measured."""
+
+
+def run_trial(attempt: Attempt, out: Path, *, cache: Path, listen: Listener) -> Result:
+    """Measure the runs of `attempt` on this machine into the new folder `out`; gives the result that stands there.
+
+    Raises UserError, with nothing started, if `out` exists. Everything later becomes a result with a status.
+    """
+    job = attempt.job
+    adapter = engines.get(job.deployment.engine_kind)
+    devices = accelerators.detect()[: job.deployment.devices]
+    now = datetime.now(UTC)
+    state = State(
+        trial=f"{job.id[:8]}-{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}",
+        attempt=attempt,
+        environment=environment.describe(devices),
+        started_utc=now.isoformat(timespec="seconds"),
+    )
+    workdir = Workdir(out, state)
+    trial = _Trial(workdir, adapter, devices, cache, listen)
+    with _terminating():
+        try:
+            trial.run()
+        except TrialError as error:
+            failure = Failure(failure_class=error.failure_class, message=str(error), log_tail=error.log_tail)
+            return workdir.finish("failed", failure)
+        except (Terminated, KeyboardInterrupt):
+            failure = Failure(failure_class="interrupted", message="ended by a signal", log_tail="")
+            return workdir.finish("interrupted", failure)
+    return workdir.finish("complete", None)
+
+
+@contextlib.contextmanager
+def _terminating() -> Iterator[None]:
+    """TERM raises Terminated in the main thread, so that everything is put away on the way out."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        # One is enough: a second must not break the putting away.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        raise Terminated
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+class _Trial:
+    def __init__(
+        self,
+        workdir: Workdir,
+        adapter: engines.Adapter,
+        devices: tuple[Accelerator, ...],
+        cache: Path,
+        listen: Listener,
+    ) -> None:
+        self.workdir = workdir
+        self.attempt = workdir.state.attempt
+        self.deployment: Deployment = self.attempt.job.deployment
+        self.adapter = adapter
+        self.devices = devices
+        self.cache = cache
+        self.listen = listen
+        self._stage_begun_ns = time.monotonic_ns()
+
+    def run(self) -> None:
+        """Go through all stages; raises TrialError at the first that can't be done."""
+        self._check_devices()
+        prepared = provision.prepare(self.deployment.provision, self.cache, self._say)
+        if isinstance(self.deployment.provision, EndpointProvision):
+            self._measure_endpoint(prepared)
+            return
+        self._stage("model")
+        ready = models.fetch(self.deployment.model, self.cache, self._say)
+        self._stage("start")
+        port = free_port()
+        assert prepared.executable is not None
+        launch = self.adapter.launch(
+            self.deployment, executable=prepared.executable, model_path=ready.path, host=_HOST, port=port
+        )
+        visible = accelerators.get(self.deployment.vendor).visible_devices([item.index for item in self.devices])
+        variables = {**prepared.environment, **visible, **launch.environment}
+        info = EngineInfo(
+            lock_hash=prepared.lock_hash,
+            installed=prepared.installed,
+            argv=launch.argv,
+            environment=variables,
+            reported_version=None,
+            model_path=str(ready.path),
+            model_hash=ready.weights_hash,
+            model_revision=ready.revision,
+            notes=(*prepared.notes, *ready.notes),
+        )
+        self.workdir.update(engine=info)
+        command = ServerCommand(
+            argv=launch.argv,
+            environment=variables,
+            url=f"http://{_HOST}:{port}",
+            health_path=launch.health_path,
+        )
+        with Server(
+            command, self.workdir.path / "server.log", ready_deadline_s=self.attempt.job.ready_deadline_s
+        ) as server:
+            version = _version(command.url, launch.version_path)
+            self.workdir.update(engine=_with(info, reported_version=version))
+            target = Target(url=command.url, model=self.deployment.model.name, api="completions")
+            self._measure(target, ready.path, server)
+
+    def _measure_endpoint(self, prepared: provision.Prepared) -> None:
+        assert isinstance(self.deployment.provision, EndpointProvision)
+        assert prepared.url is not None
+        info = EngineInfo(
+            lock_hash=None,
+            installed=(),
+            argv=(),
+            environment={},
+            reported_version=_version(prepared.url, "/version"),
+            model_path=None,
+            model_hash=None,
+            model_revision=None,
+            notes=(*prepared.notes, f"a server already running at {prepared.url}: not started by enginebench"),
+        )
+        self.workdir.update(engine=info)
+        model = self.deployment.provision.served_model or _first_model(prepared.url)
+        self._measure(Target(url=prepared.url, model=model, api="completions"), None, None)
+
+    def _measure(self, target: Target, model_path: Path | None, server: Server | None) -> None:
+        with Recorder(self.devices, self.workdir.path / "telemetry.jsonl"):
+            bench = Bench(
+                workdir=self.workdir,
+                target=target,
+                pin_output=self.adapter.pin_output,
+                tokenizer=model_path,
+                server=server,
+                devices=self.devices,
+                listen=self.listen,
+            )
+            self._stage("warmup")
+            bench.first_token()
+            bench.warm_up()
+            self._stage("measure")
+            bench.measure()
+        self._stage("done")
+
+    def _check_devices(self) -> None:
+        d = self.deployment
+        found = [item for item in self.devices if item.vendor == d.vendor]
+        if isinstance(d.provision, EndpointProvision) or len(found) >= d.devices:
+            return
+        have = f"{len(self.devices)} × {self.devices[0].product}" if self.devices else "none"
+        raise TrialError(
+            "provision", f"the job takes {d.devices} × {d.product} ({d.vendor}); this machine has {have}; plan it anew"
+        )
+
+    def _stage(self, name: str) -> None:
+        now = time.monotonic_ns()
+        state = self.workdir.state
+        spent = {**state.stage_ns, state.stage: now - self._stage_begun_ns}
+        self._stage_begun_ns = now
+        self.workdir.update(stage=name, stage_ns=spent)
+        self.listen({"event": "stage", "stage": name})
+
+    def _say(self, text: str) -> None:
+        self.listen({"event": "say", "text": text})
+
+
+def _with(info: EngineInfo, *, reported_version: str | None) -> EngineInfo:
+    from dataclasses import replace
+
+    return replace(info, reported_version=reported_version)
+
+
+def _get_json(url: str) -> Mapping[str, object] | None:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=10) as answer:
+            value = json.load(answer)
+    except (OSError, ValueError, urllib.error.URLError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _version(url: str, path: str | None) -> str | None:
+    answer = _get_json(url + path) if path else None
+    version = answer.get("version") if answer else None
+    return version if isinstance(version, str) else None
+
+
+def _first_model(url: str) -> str:
+    answer = _get_json(url + "/v1/models")
+    try:
+        return str(answer["data"][0]["id"])  # type: ignore[index]
+    except (KeyError, IndexError, TypeError):
+        raise TrialError("provision", f"{url}/v1/models names no model; state `served_model`") from None
