@@ -82,9 +82,7 @@ def _run_medians(store: Store, series: set[str]) -> Mapping[str, float]:
     return {str(key): float(value) for key, value in medians.items()}
 
 
-def run_night(
-    grid: Path, site: Path, store: Store, *, cache: Path, progress: Progress, again: bool = False
-) -> Night:
+def run_night(grid: Path, site: Path, store: Store, *, cache: Path, progress: Progress, again: bool = False) -> Night:
     """Measure all of `grid` that is due at `site` into `store`; raises UserError before anything is started."""
     night = f"{datetime.now(UTC):%Y-%m-%d}"
     work = store.root / ".work"
@@ -101,9 +99,7 @@ def run_night(
                 failures.append(failure)
         progress.end()
         shutil.rmtree(work, ignore_errors=True)
-    return Night(
-        night=night, planned=planned, measured=measured, salvaged=salvaged, failures=tuple(failures)
-    )
+    return Night(night=night, planned=planned, measured=measured, salvaged=salvaged, failures=tuple(failures))
 
 
 @contextmanager
@@ -114,7 +110,9 @@ def _only_one(root: Path) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise mistake(str(root), "another night is running on this store", "wait for it, or name another store") from None
+            raise mistake(
+                str(root), "another night is running on this store", "wait for it, or name another store"
+            ) from None
         yield
 
 
@@ -136,9 +134,7 @@ def _runs_of(store: Store, trial: str) -> int:
     return next(len(result.runs) for result in store.results() if result.trial == trial)
 
 
-def _measure(
-    attempt: Attempt, work: Path, store: Store, cache: Path, progress: Progress
-) -> tuple[int, str | None]:
+def _measure(attempt: Attempt, work: Path, store: Store, cache: Path, progress: Progress) -> tuple[int, str | None]:
     """Run one attempt and take its result in; gives the number of its runs and a line if it failed."""
     job = attempt.job
     out = work / f"{job.id}-{datetime.now(UTC):%H%M%S%f}"

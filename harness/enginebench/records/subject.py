@@ -74,6 +74,8 @@ class PackageSource:
     """Requirements file of the environment that converts it, relative to the model's file."""
     converter_requirements: tuple[str, ...] = ()
     """The pinned lines of `converter`, filled in when the file is read."""
+    converter_index: str | None = None
+    """Package index asked only when one of those pins is not found without it."""
     weights_sha256: Annotated[str, MinLen(64)]
     """Hash of the converted `model.safetensors`."""
 

@@ -1,0 +1,6 @@
+"""The load generator: sends prompts as the load says, stamps what comes back, reads it after the run."""
+
+from enginebench.load.client import LoadOutcome, Target, measure
+from enginebench.records import Load
+
+__all__ = ["Load", "LoadOutcome", "Target", "measure"]

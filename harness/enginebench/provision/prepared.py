@@ -1,0 +1,44 @@
+"""What provisioning gives, and the one way in which something is built once for all processes that ask."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import field
+from pathlib import Path
+
+from enginebench.records import record
+
+
+@record
+class Prepared:
+    """An engine that can be started, or a server that runs."""
+
+    executable: Path | None
+    """Command that starts the engine; null for a URL."""
+    python: Path | None
+    """Python of the engine's environment; null where enginebench did not make one."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables the command needs."""
+    url: str | None = None
+    """Base URL of a running server; null otherwise."""
+    lock_hash: str | None = None
+    """First 16 hex digits of SHA-256 over `installed`; null where enginebench did not install it."""
+    installed: tuple[str, ...] = ()
+    """Installed distributions, `name==version`, sorted; empty where enginebench did not install it."""
+    notes: tuple[str, ...] = ()
+    """What a reader of the results must know."""
+
+
+@contextmanager
+def only_builder(path: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Held by the one process that builds `path`; others wait here, then find it built."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.with_name(path.name + ".lock").open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another process that builds {path.name}")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
