@@ -23,7 +23,6 @@ from enginebench.records import (
     Accelerator,
     Attempt,
     Deployment,
-    DummySource,
     EndpointProvision,
     EngineInfo,
     Failure,

@@ -1,0 +1,69 @@
+"""Runs to points: one row for what was measured again and again, every figure with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from enginebench.analysis.intervals import interval
+from enginebench.metrics import METRICS
+
+KEY = ("night", "series", "engine", "engine_version", "lock_hash", "host")
+"""What makes runs the same point: everything but repeats and server starts."""
+_KEPT = [
+    "grid",
+    "model",
+    "precision",
+    "vendor",
+    "product",
+    "devices",
+    "parallelism",
+    "workload",
+    "api",
+    "isl_tokens",
+    "osl_tokens",
+    "load_kind",
+    "load",
+    "concurrency",
+    "rate_rps",
+    "harness_commit",
+    "dummy_weights",
+]
+SPOILT = frozenset({"neighbour", "stolen", "failed_requests"})
+"""Marks of runs that are left out of a figure while an unmarked run of the same point is there."""
+
+
+def summarise_points(runs: pd.DataFrame, metrics: Sequence[str] | None = None) -> pd.DataFrame:
+    """One row a point: identity, `starts`, `repeats`, `left_out`, `marked`, `varies`, and for each metric its centre
+    under its name, `_low`, `_high` and `_n`. `runs` is what `Store.runs()` gives and is not changed."""
+    names = list(METRICS if metrics is None else metrics)
+    columns = [*KEY, *_KEPT, "starts", "repeats", "left_out", "marked", "marks", "varies", "trials"]
+    columns += [f"{name}{end}" for name in names for end in ("", "_low", "_high", "_n")]
+    groups = runs.sort_values(["started_utc", "run"]).groupby(list(KEY), dropna=False, sort=True)
+    return pd.DataFrame([_point(group, names) for _, group in groups], columns=columns)
+
+
+def _point(group: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
+    spoilt = group["marks"].map(lambda marks: bool(SPOILT & set(marks)))
+    used = group if spoilt.all() else group[~spoilt]
+    first = group.iloc[0]
+    row: dict[str, Any] = {name: first[name] for name in (*KEY, *_KEPT)}
+    row |= {
+        "starts": used["trial"].nunique(),
+        "repeats": len(used),
+        "left_out": len(group) - len(used),
+        "marked": bool(spoilt.all()),
+        "marks": sorted({mark for marks in used["marks"] for mark in marks}),
+        "varies": "server starts" if used["trial"].nunique() > 1 else "repeats within one start",
+        "trials": sorted(used["trial"].unique()),
+    }
+    for name in names:
+        known = used[used[name].notna()]
+        if known.empty:
+            row |= {name: None, f"{name}_low": None, f"{name}_high": None, f"{name}_n": 0}
+            continue
+        found = interval([float(value) for value in known[name]], list(known["trial"]))
+        row |= {name: found.centre, f"{name}_low": found.low, f"{name}_high": found.high, f"{name}_n": found.n}
+    return row

@@ -1,0 +1,152 @@
+"""The metrics: name, unit, which way is better, formula, source."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal
+
+from enginebench.records import record
+
+
+@record
+class Metric:
+    """One metric."""
+
+    name: str
+    """Key; ends with the unit it is stored in."""
+    title: str
+    """What people call it."""
+    unit: str
+    """Unit people read it in."""
+    scale: float
+    """Factor from the stored to the shown unit."""
+    better: Literal["higher", "lower"]
+    """Which way is better."""
+    formula: str
+    """How it is computed."""
+    source: str
+    """Whose definition it is."""
+
+
+_BENCH = "as `vllm bench serve` and SGLang's `bench_serving` define it"
+_OWN = "enginebench"
+_LATENCIES = {
+    "ttft": ("TTFT", "first byte of the first token-bearing event − send time"),
+    "tpot": ("TPOT", "(E2EL − TTFT) / (output tokens − 1), per request of 2 or more output tokens"),
+    "itl": ("ITL", "gap between consecutive token-bearing events, over all gaps of all requests"),
+    "e2el": ("E2EL", "last token-bearing event − send time"),
+}
+_STATISTICS = {"mean": "mean", "p50": "median", "p90": "90th percentile", "p99": "99th percentile"}
+_WINDOW = "the steady window (all slots busy; for an open loop from the first send to the last)"
+
+
+def _throughputs() -> Iterator[Metric]:
+    for kind, tokens in (("output", "output"), ("input", "input"), ("total", "input and output")):
+        for suffix, window in (("", _WINDOW), ("_whole_run", "the whole run, ramp and drain included")):
+            yield Metric(
+                name=f"{kind}_tps_per_accelerator{suffix}",
+                title=f"{kind.capitalize()} throughput" + (" (whole run)" if suffix else ""),
+                unit="tok/s/accelerator",
+                scale=1.0,
+                better="higher",
+                formula=f"{tokens} tokens / seconds of {window} / accelerators of the deployment",
+                source=_BENCH + ", per accelerator" if suffix else _OWN,
+            )
+    for suffix, window in (("", _WINDOW), ("_whole_run", "the whole run")):
+        yield Metric(
+            name=f"requests_rps{suffix}",
+            title="Request throughput" + (" (whole run)" if suffix else ""),
+            unit="1/s",
+            scale=1.0,
+            better="higher",
+            formula=f"completed requests / seconds of {window}",
+            source=_BENCH if suffix else _OWN,
+        )
+    yield Metric(
+        name="goodput_rps",
+        title="Goodput",
+        unit="1/s",
+        scale=1.0,
+        better="higher",
+        formula="requests that meet every limit of the SLO / seconds of the whole run",
+        source="DistServe, OSDI 2024",
+    )
+
+
+def _latencies() -> Iterator[Metric]:
+    for name, (title, formula) in _LATENCIES.items():
+        for short, words in _STATISTICS.items():
+            yield Metric(
+                name=f"{name}_{short}_ns",
+                title=f"{title} {words}",
+                unit="ms",
+                scale=1e-6,
+                better="lower",
+                formula=f"{words} of: {formula}",
+                source=_BENCH,
+            )
+
+
+def _others() -> Iterator[Metric]:
+    for short, words in (
+        ("mean", "mean"),
+        ("p50", "median"),
+        ("p10", "10th percentile (slow users)"),
+        ("p1", "1st percentile (slowest users)"),
+    ):
+        yield Metric(
+            name=f"interactivity_{short}_tps",
+            title=f"Interactivity {words}",
+            unit="tok/s/user",
+            scale=1.0,
+            better="higher",
+            formula=f"{words} of 1 / TPOT, per request",
+            source="InferenceX, but a percentile of the per-request figure, not 1 / percentile of TPOT",
+        )
+    rows: tuple[tuple[str, str, str, float, Literal["higher", "lower"], str], ...] = (
+        (
+            "normalised_interactivity_tps",
+            "End-to-end normalised interactivity",
+            "tok/s/user",
+            1.0,
+            "higher",
+            "1 / median of (E2EL / output tokens)",
+        ),
+        ("output_tokens_mean", "Output tokens", "tokens", 1.0, "higher", "mean of the server's count per request"),
+        ("success_share", "Success", "%", 100.0, "higher", "requests that ended well / all requests"),
+        ("schedule_lag_mean_ns", "Client lag mean", "ms", 1e-6, "lower", "mean of send time − due time"),
+        ("schedule_lag_p99_ns", "Client lag 99th percentile", "ms", 1e-6, "lower", "99th percentile of the same"),
+        (
+            "energy_j_per_output_token",
+            "Energy",
+            "J/token",
+            1.0,
+            "lower",
+            "joules the accelerators drew during the run / output tokens",
+        ),
+    )
+    for name, title, unit, scale, better, formula in rows:
+        yield Metric(name=name, title=title, unit=unit, scale=scale, better=better, formula=formula, source=_OWN)
+
+
+METRICS: Mapping[str, Metric] = {metric.name: metric for metric in (*_throughputs(), *_latencies(), *_others())}
+"""Every metric, by name."""
+
+
+def document() -> str:
+    """The Markdown of docs/metrics.md."""
+    lines = [
+        "# Metrics",
+        "",
+        "Written by `enginebench metrics`. Latencies are of requests that ended well; `success` says how many did.",
+        "A percentile p is given only when n ≥ ln 0.05 / ln p samples are there (median 5, p90 29, p99 299): with",
+        "fewer, the largest sample lies below the percentile more often than once in twenty. Percentiles are order",
+        "statistics (inverse of the empirical distribution), never interpolated. Missing is null, never 0.",
+        "",
+        "| metric | name | unit | better | formula | source |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {m.title} | `{m.name}` | {m.unit} | {m.better} | {m.formula} | {m.source} |" for m in METRICS.values()
+    ]
+    return "\n".join(lines) + "\n"

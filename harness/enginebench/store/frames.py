@@ -1,0 +1,145 @@
+"""Results as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from enginebench.metrics import METRICS
+from enginebench.records import ClosedLoop, DummySource, OpenLoop, Result, Run, series_id
+
+_TYPES = {
+    "devices": "int64",
+    "start": "int64",
+    "isl_tokens": "int64",
+    "osl_tokens": "int64",
+    "concurrency": "Int64",
+    "rate_rps": "float64",
+    "repeat": "int64",
+    "position": "int64",
+    "duration_ns": "int64",
+    "server_cores": "float64",
+    "client_cores": "float64",
+    "neighbour_cores": "float64",
+    "stolen_cores": "float64",
+}
+_COLUMNS = [
+    "night",
+    "grid",
+    "trial",
+    "run",
+    "job_id",
+    "series",
+    "status",
+    "engine",
+    "engine_kind",
+    "engine_version",
+    "lock_hash",
+    "model",
+    "precision",
+    "vendor",
+    "product",
+    "devices",
+    "parallelism",
+    "start",
+    "workload",
+    "api",
+    "isl_tokens",
+    "osl_tokens",
+    "load_kind",
+    "load",
+    "concurrency",
+    "rate_rps",
+    "repeat",
+    "position",
+    "started_utc",
+    "duration_ns",
+    "marks",
+    "server_cores",
+    "client_cores",
+    "neighbour_cores",
+    "stolen_cores",
+    "harness_commit",
+    "host",
+    "dummy_weights",
+]
+
+
+def runs_frame(results: Iterable[Result]) -> pd.DataFrame:
+    """One row a run; every declared metric is a column of floats, NaN where it could not be had."""
+    rows = [_row(result, run) for result in results for run in result.runs]
+    frame = pd.DataFrame(rows, columns=[*_COLUMNS, *METRICS])
+    frame = frame.astype({**_TYPES, **dict.fromkeys(METRICS, "float64")})
+    frame["started_utc"] = pd.to_datetime(frame["started_utc"], utc=True, format="ISO8601")
+    return frame
+
+
+def _row(result: Result, run: Run) -> dict[str, Any]:
+    job = result.attempt.job
+    d, point = job.deployment, job.points[run.point]
+    load, used = point.load, run.usage
+    return {
+        "night": result.attempt.night,
+        "grid": result.attempt.grid,
+        "trial": result.trial,
+        "run": run.id,
+        "job_id": result.job_id,
+        "series": series_id(d, point),
+        "status": result.status,
+        "engine": d.engine,
+        "engine_kind": d.engine_kind,
+        "engine_version": d.engine_version,
+        "lock_hash": result.engine.lock_hash if result.engine else None,
+        "model": d.model.name,
+        "precision": d.precision,
+        "vendor": d.vendor,
+        "product": d.product,
+        "devices": d.devices,
+        "parallelism": d.parallelism.label(),
+        "start": job.start,
+        "workload": point.workload.name,
+        "api": point.workload.api,
+        "isl_tokens": point.workload.isl_tokens,
+        "osl_tokens": point.workload.osl_tokens,
+        "load_kind": load.kind,
+        "load": load.label(),
+        "concurrency": load.concurrency if isinstance(load, ClosedLoop) else None,
+        "rate_rps": load.rate_rps if isinstance(load, OpenLoop) else None,
+        "repeat": run.repeat,
+        "position": run.position,
+        "started_utc": run.started_utc,
+        "duration_ns": run.duration_ns,
+        "marks": list(run.marks),
+        "server_cores": used.server_cores if used else None,
+        "client_cores": used.client_cores if used else None,
+        "neighbour_cores": used.neighbour_cores if used else None,
+        "stolen_cores": used.stolen_cores if used else None,
+        "harness_commit": result.environment.harness_commit,
+        "host": result.environment.host,
+        "dummy_weights": isinstance(d.model.source, DummySource),
+        **{name: run.metrics.get(name) for name in METRICS},
+    }
+
+
+def failures_frame(results: Iterable[Result]) -> pd.DataFrame:
+    """One row a trial that has a failure."""
+    columns = ["night", "trial", "job_id", "engine", "engine_version", "model", "status", "stage", "failure_class"]
+    rows = [
+        [
+            result.attempt.night,
+            result.trial,
+            result.job_id,
+            result.attempt.job.deployment.engine,
+            result.attempt.job.deployment.engine_version,
+            result.attempt.job.deployment.model.name,
+            result.status,
+            result.stage,
+            result.failure.failure_class,
+            result.failure.message,
+        ]
+        for result in results
+        if result.failure is not None
+    ]
+    return pd.DataFrame(rows, columns=[*columns, "message"])

@@ -1,0 +1,76 @@
+"""The two tables of a trial, as Parquet with units in their metadata: requests and telemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from enginebench.records import Request, plain
+
+REQUEST_COLUMNS: Mapping[str, tuple[str, str]] = {
+    "run": ("string", "id of the run"),
+    "index": ("int32", "position in the run's prompts, from 0"),
+    "scheduled_ns": ("int64", "when it was due, ns since the run's start"),
+    "sent_ns": ("int64", "just before its first byte was sent, ns since the run's start"),
+    "first_token_ns": ("int64", "arrival of the first token-bearing event, ns since the run's start; null: none came"),
+    "last_token_ns": ("int64", "arrival of the last token-bearing event, ns since the run's start; null: none came"),
+    "end_ns": ("int64", "end of the stream or of the attempt, ns since the run's start"),
+    "event_ns": ("list<int64>", "arrival of every token-bearing event, ns since the run's start"),
+    "input_tokens": ("int32", "tokens sent to be read"),
+    "output_tokens": ("int32", "tokens the server says it wrote; null: it did not say"),
+    "asked_output_tokens": ("int32", "output length asked for, tokens"),
+    "usage_input_tokens": ("int32", "tokens the server says it read; null: it did not say"),
+    "cached_tokens": ("int32", "input tokens the server took from its prefix cache; null: it did not say"),
+    "status": ("string", "ok, http_error, stream_error, truncated, timeout or connection"),
+    "http_status": ("int32", "HTTP status; null: no response line came"),
+    "error": ("string", "what went wrong, in one line; null: nothing"),
+}
+"""Column of `requests.parquet` to its type and meaning."""
+
+TELEMETRY_COLUMNS: Mapping[str, tuple[str, str]] = {
+    "t_ns": ("int64", "time of the sample, ns since the epoch, UTC"),
+    "device": ("int32", "index of the accelerator; null: the whole machine"),
+    "power_w": ("float64", "power drawn, W; null: the part does not tell"),
+    "energy_j": ("float64", "energy counter, J; null: the part has none"),
+    "utilisation": ("float64", "busy share, 0 to 1; null: the part does not tell"),
+    "memory_bytes": ("int64", "memory in use, bytes; null: the part does not tell"),
+    "temperature_c": ("float64", "temperature, degrees Celsius; null: the part does not tell"),
+    "cpu_busy_cores": ("float64", "busy CPU cores of the machine; null in rows of devices"),
+}
+"""Column of `telemetry.parquet` to its type and meaning."""
+
+
+def write_requests(requests: Sequence[Request], path: Path) -> None:
+    """Write rows of requests to `path`."""
+    _write([plain(request) for request in requests], REQUEST_COLUMNS, path)
+
+
+def read_requests(path: Path) -> tuple[Request, ...]:
+    """The rows that write_requests wrote, equal to what it was given."""
+    import pyarrow.parquet as pq
+
+    rows = pq.read_table(path).to_pylist()
+    return tuple(Request(**{**row, "event_ns": tuple(row["event_ns"])}) for row in rows)
+
+
+def write_telemetry(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write samples to `path`; a row may lack columns, which become null."""
+    _write([{name: row.get(name) for name in TELEMETRY_COLUMNS} for row in rows], TELEMETRY_COLUMNS, path)
+
+
+def _write(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, tuple[str, str]], path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    types = {
+        "string": pa.string(),
+        "int32": pa.int32(),
+        "int64": pa.int64(),
+        "float64": pa.float64(),
+        "list<int64>": pa.list_(pa.int64()),
+    }
+    schema = pa.schema(
+        [pa.field(name, types[kind], metadata={"meaning": meaning}) for name, (kind, meaning) in columns.items()]
+    )
+    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), path, compression="zstd")
