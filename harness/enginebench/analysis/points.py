@@ -12,7 +12,7 @@ from enginebench.metrics import METRICS
 
 KEY = ("night", "series", "engine", "engine_version", "lock_hash", "host")
 """What makes runs the same point: everything but repeats and server starts."""
-_KEPT = [
+_KEPT = (
     "grid",
     "model",
     "precision",
@@ -30,7 +30,7 @@ _KEPT = [
     "rate_rps",
     "harness_commit",
     "dummy_weights",
-]
+)
 SPOILT = frozenset({"neighbour", "stolen", "failed_requests"})
 """Marks of runs that are left out of a figure while an unmarked run of the same point is there."""
 

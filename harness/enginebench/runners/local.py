@@ -53,10 +53,10 @@ def start(attempt: Attempt, out: Path, *, cache: Path) -> RunningTrial:
     order = out.with_name(out.name + ".job.json")
     order.write_text(to_json(attempt), encoding="utf-8")
     errors = out.with_name(out.name + ".errors.txt")
+    words = ["-m", "enginebench", "run", str(order), "--out", str(out), "--cache", str(cache), "--events"]
     with errors.open("w", encoding="utf-8") as sink:
         process = subprocess.Popen(
-            [sys.executable, "-m", "enginebench", "run", str(order), "--out", str(out)]
-            + ["--cache", str(cache), "--events"],
+            [sys.executable, *words],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=sink,

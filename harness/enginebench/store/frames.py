@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -10,6 +10,47 @@ import pandas as pd
 from enginebench.metrics import METRICS
 from enginebench.records import ClosedLoop, DummySource, OpenLoop, Result, Run, series_id
 
+COLUMNS: Mapping[str, str] = {
+    "night": "sweep it was measured in",
+    "grid": "grid it was planned from",
+    "trial": "trial (server start) it belongs to",
+    "run": "id of the run",
+    "job_id": "hash of the job's canonical content",
+    "series": "hash of all that stays over nights",
+    "status": "how its trial ended: complete, failed, interrupted",
+    "engine": "engine configuration",
+    "engine_kind": "engine adapter",
+    "engine_version": "engine version",
+    "lock_hash": "hash of the installed distributions; null: enginebench did not install the engine",
+    "model": "model configuration",
+    "precision": "precision of the weights",
+    "vendor": "vendor of the accelerators",
+    "product": "product of the accelerators",
+    "devices": "accelerators of the deployment",
+    "parallelism": "split over devices",
+    "start": "which server start of the deployment, from 0",
+    "workload": "workload configuration",
+    "api": "endpoint asked",
+    "isl_tokens": "input length, tokens",
+    "osl_tokens": "output length asked, tokens",
+    "load_kind": "closed or open",
+    "load": "load in short",
+    "concurrency": "requests in flight; null: open loop",
+    "rate_rps": "arrival rate, requests a second; null: closed loop",
+    "repeat": "repeat on its server start, from 0",
+    "position": "place in the measuring order, from 0",
+    "started_utc": "when the run began",
+    "duration_ns": "first send to last end, ns",
+    "marks": "what a reader must know",
+    "server_cores": "CPU cores the engine used; null: not told",
+    "client_cores": "CPU cores the load generator used; null: not told",
+    "neighbour_cores": "CPU cores other programs used; null: not told",
+    "stolen_cores": "CPU cores taken by the hypervisor; null: not told",
+    "harness_commit": "commit of enginebench; null: not a checkout",
+    "host": "host name",
+    "dummy_weights": "weights were made up",
+}
+"""Column of the table of runs to its meaning; a column for each metric follows them."""
 _TYPES = {
     "devices": "int64",
     "start": "int64",
@@ -25,52 +66,12 @@ _TYPES = {
     "neighbour_cores": "float64",
     "stolen_cores": "float64",
 }
-_COLUMNS = [
-    "night",
-    "grid",
-    "trial",
-    "run",
-    "job_id",
-    "series",
-    "status",
-    "engine",
-    "engine_kind",
-    "engine_version",
-    "lock_hash",
-    "model",
-    "precision",
-    "vendor",
-    "product",
-    "devices",
-    "parallelism",
-    "start",
-    "workload",
-    "api",
-    "isl_tokens",
-    "osl_tokens",
-    "load_kind",
-    "load",
-    "concurrency",
-    "rate_rps",
-    "repeat",
-    "position",
-    "started_utc",
-    "duration_ns",
-    "marks",
-    "server_cores",
-    "client_cores",
-    "neighbour_cores",
-    "stolen_cores",
-    "harness_commit",
-    "host",
-    "dummy_weights",
-]
 
 
 def runs_frame(results: Iterable[Result]) -> pd.DataFrame:
     """One row a run; every declared metric is a column of floats, NaN where it could not be had."""
     rows = [_row(result, run) for result in results for run in result.runs]
-    frame = pd.DataFrame(rows, columns=[*_COLUMNS, *METRICS])
+    frame = pd.DataFrame(rows, columns=[*COLUMNS, *METRICS])
     frame = frame.astype({**_TYPES, **dict.fromkeys(METRICS, "float64")})
     frame["started_utc"] = pd.to_datetime(frame["started_utc"], utc=True, format="ISO8601")
     return frame

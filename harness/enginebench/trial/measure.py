@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from enginebench import load, metrics, telemetry, usage, workloads
+from enginebench import accelerators, load, metrics, telemetry, usage, workloads
 from enginebench.errors import TrialError
 from enginebench.load import LoadOutcome, Target
 from enginebench.records import Accelerator, ClosedLoop, Point, Prompt, Run, RunKey
@@ -168,7 +168,10 @@ class Bench:
 
     def _energy(self, begun_ns: int, ended_ns: int) -> tuple[float | None, str | None]:
         rows = telemetry.read(self.workdir.path / "telemetry.jsonl")
-        return telemetry.energy_j(rows, begun_ns, ended_ns, [item.index for item in self.devices])
+        energy_j, reason = telemetry.energy_j(rows, begun_ns, ended_ns, [item.index for item in self.devices])
+        if energy_j is None:
+            reason = accelerators.get(self.devices[0].vendor).power_note() or reason
+        return energy_j, reason
 
 
 def _warm_load(point: Point) -> load.Load:

@@ -11,6 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -34,7 +35,7 @@ from enginebench.trial.measure import Bench
 from enginebench.trial.workdir import State, Workdir
 
 Listener = Callable[[Mapping[str, object]], None]
-"""Takes the events of a trial: each has `event` (`stage`, `say`, `run`, `request`, `measured`) and what goes with it."""
+"""Takes the events of a trial: `event` (`stage`, `say`, `run`, `request`, `measured`) and what goes with each."""
 
 _HOST = "127.0.0.1"
 
@@ -148,7 +149,7 @@ class _Trial:
             command, self.workdir.path / "server.log", ready_deadline_s=self.attempt.job.ready_deadline_s
         ) as server:
             version = _version(command.url, launch.version_path)
-            self.workdir.update(engine=_with(info, reported_version=version))
+            self.workdir.update(engine=replace(info, reported_version=version))
             target = Target(url=command.url, model=self.deployment.model.name, api="completions")
             self._measure(target, ready.path, server)
 
@@ -208,12 +209,6 @@ class _Trial:
 
     def _say(self, text: str) -> None:
         self.listen({"event": "say", "text": text})
-
-
-def _with(info: EngineInfo, *, reported_version: str | None) -> EngineInfo:
-    from dataclasses import replace
-
-    return replace(info, reported_version=reported_version)
 
 
 def _get_json(url: str) -> Mapping[str, object] | None:

@@ -1,0 +1,75 @@
+"""Arguments to calls, nothing else. Exit codes: 0 done, 1 something failed, 2 bad input and nothing started,
+3 interrupted with what was measured kept."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from enginebench import __version__
+from enginebench.errors import UserError
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(
+        prog="enginebench", description="Nightly benchmarks of open-source LLM inference engines, with error bars."
+    )
+    top.add_argument("--version", action="version", version=f"enginebench {__version__}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    def command(name: str, words: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+
+    def places(one: argparse.ArgumentParser, *names: str) -> None:
+        if "site" in names:
+            one.add_argument("--site", type=Path, default=Path("runners/local.yaml"), help="where to measure")
+        if "store" in names:
+            one.add_argument("--store", type=Path, default=Path("results"), help="results store (default: results)")
+        if "cache" in names:
+            one.add_argument("--cache", type=Path, help="environments and models (default: the user's cache folder)")
+        if "pages" in names:
+            one.add_argument("--pages", type=Path, help="dashboard folder (default: STORE/site)")
+
+    night = command("night", "measure what is due of a grid, store it, build the dashboard")
+    night.add_argument("grid", type=Path)
+    night.add_argument("--again", action="store_true", help="measure all, however fresh")
+    places(night, "site", "store", "cache", "pages")
+    plan = command("plan", "show the jobs and skips of a grid, and what is due; start nothing")
+    plan.add_argument("grid", type=Path)
+    places(plan, "site", "store")
+    run = command("run", "measure one job.json on this machine into a new folder")
+    run.add_argument("job", type=Path)
+    run.add_argument("--out", type=Path, required=True, help="folder to make")
+    run.add_argument("--events", action="store_true", help="print events as JSON lines, and end when stdin closes")
+    places(run, "cache")
+    results = command("results", "list, export or take in results")
+    results.add_argument("action", choices=("points", "list", "export", "ingest", "clean"))
+    results.add_argument("path", type=Path, nargs="?", help="export: file to write; ingest: finished folder")
+    results.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value")
+    places(results, "store")
+    site = command("site", "build the dashboard from the store")
+    site.add_argument("--serve", type=int, metavar="PORT", help="serve it on 127.0.0.1 until Ctrl-C")
+    places(site, "store", "pages")
+    places(command("doctor", "tell what this machine has, which engines run here, what is missing"), "cache")
+    command("metrics", "print the definitions of all metrics as Markdown")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; gives its exit code."""
+    options = parser().parse_args(argv)
+    try:
+        from enginebench import commands
+
+        return int(getattr(commands, options.command)(options))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted; what was measured is kept", file=sys.stderr)
+        return 3
+    except BrokenPipeError:
+        return 1

@@ -1,0 +1,185 @@
+"""What each command does: one function a command, options in, exit code out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+
+
+from enginebench import assets
+from enginebench.errors import mistake
+from enginebench.report import console
+from enginebench.store import Store
+
+
+def _cache(options: argparse.Namespace) -> Path:
+    return options.cache or assets.cache()
+
+
+def night(options: argparse.Namespace) -> int:
+    """`enginebench night GRID`."""
+    from enginebench import report
+    from enginebench.analysis.points import summarise_points
+    from enginebench.night import run_night
+    from enginebench.progress import Progress
+
+    screen = console()
+    store = Store(options.store)
+    done = run_night(
+        assets.find(str(options.grid)),
+        assets.find(str(options.site)),
+        store,
+        cache=_cache(options),
+        progress=Progress(screen),
+        again=options.again,
+    )
+    runs = store.runs(grid=done.planned.plan.grid)
+    newest = runs[runs["night"] == runs["night"].max()]
+    report.show_points(summarise_points(newest), screen)
+    for line in done.failures:
+        screen.print(f"[red]failed[/red] {line}", highlight=False)
+    pages = _build_site(options)
+    screen.print(f"{done.measured} runs measured now; {len(runs)} of this grid in {store.root}", highlight=False)
+    screen.print(f"Dashboard: {pages.resolve().as_uri()}", highlight=False, soft_wrap=True)
+    return 1 if done.failures else 0
+
+
+def plan(options: argparse.Namespace) -> int:
+    """`enginebench plan GRID`."""
+    from enginebench import report
+    from enginebench.night import plan_night
+
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    planned = plan_night(
+        assets.find(str(options.grid)), assets.find(str(options.site)), Store(options.store), night=today
+    )
+    report.show_plan(planned, console())
+    return 0
+
+
+def run(options: argparse.Namespace) -> int:
+    """`enginebench run job.json --out DIR`."""
+    from enginebench.records import Attempt
+    from enginebench.records.files import read
+    from enginebench.trial import partial, run_trial, salvage
+
+    attempt = read(Attempt, options.job)
+    if partial(options.out).exists():
+        saved = salvage(partial(options.out))
+        if saved is None and partial(options.out).exists():
+            raise mistake(
+                str(options.out), "another process is measuring into it", "wait for it, or name another folder"
+            )
+        if saved:
+            print(f"what a killed trial had measured is kept in {saved}", file=sys.stderr)
+            if saved == options.out:
+                saved.rename(saved.with_name(f"{saved.name}-interrupted"))
+    if options.events:
+        _end_with_stdin()
+    result = run_trial(attempt, options.out, cache=_cache(options), listen=_events if options.events else _words)
+    if not options.events:
+        print(f"{result.status}: {len(result.runs)} runs in {options.out}")
+    if result.failure is not None:
+        print(f"{result.failure.failure_class}: {result.failure.message}", file=sys.stderr)
+    return {"complete": 0, "failed": 1, "interrupted": 3}[result.status]
+
+
+def _end_with_stdin() -> None:
+    """Whoever started us holds our standard input open; when it dies, however it dies, we end as if told to."""
+
+    def watch() -> None:
+        # The raw descriptor: a buffered read would hold the lock that the interpreter wants at its end.
+        while os.read(0, 4096):
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _events(event: Mapping[str, object]) -> None:
+    try:
+        print(json.dumps(event), flush=True)
+    except BrokenPipeError:
+        # Nobody reads any more; the watch on standard input ends us.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
+def _words(event: Mapping[str, object]) -> None:
+    if event["event"] == "request":
+        return
+    print(" ".join(str(value) for value in event.values()), flush=True)
+
+
+def results(options: argparse.Namespace) -> int:
+    """`enginebench results points|list|export|ingest|clean`."""
+    from enginebench import report
+    from enginebench.analysis.points import summarise_points
+    from enginebench.store import export
+
+    store = Store(options.store)
+    if options.action == "clean":
+        for path in store.collect_leftovers():
+            print(f"removed {path}")
+        return 0
+    if options.action in ("export", "ingest") and options.path is None:
+        raise mistake(f"results {options.action}", "no path", "name the file to write or the folder to take in")
+    if options.action == "ingest":
+        taken = store.ingest(options.path)
+        print(f"{taken.trial}: {'taken in' if taken.taken else 'was there already'}")
+        return 0
+    runs = store.runs(**_filters(options.where))
+    if options.action == "export":
+        export(runs, options.path)
+        print(f"{len(runs)} runs in {options.path}")
+    elif options.action == "list":
+        report.show_runs(runs, console())
+    else:
+        report.show_points(summarise_points(runs), console())
+    return 0
+
+
+def _filters(where: list[str]) -> dict[str, str]:
+    wrong = [item for item in where if "=" not in item]
+    if wrong:
+        raise mistake(f"--where {wrong[0]}", "no `=` in it", "write KEY=VALUE, as engine=vllm")
+    pairs = (item.partition("=") for item in where)
+    return {key: value for key, _, value in pairs}
+
+
+def site(options: argparse.Namespace) -> int:
+    """`enginebench site`."""
+    from enginebench.site import serve
+
+    index = _build_site(options)
+    print(f"Dashboard: {index.resolve().as_uri()}")
+    if options.serve is not None:
+        serve(index.parent, options.serve)
+    return 0
+
+
+def _build_site(options: argparse.Namespace) -> Path:
+    from enginebench.site import build
+
+    return build(Store(options.store), options.pages or options.store / "site")
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """`enginebench doctor`."""
+    from enginebench.doctor import diagnose
+
+    return 0 if diagnose(_cache(options), console()) else 1
+
+
+def metrics(options: argparse.Namespace) -> int:
+    """`enginebench metrics`."""
+    from enginebench.metrics import document
+
+    print(document(), end="")
+    return 0

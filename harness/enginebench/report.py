@@ -1,0 +1,145 @@
+"""What a terminal shows: plans, points with units and intervals, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+
+from enginebench.metrics import METRICS
+from enginebench.night import Planned
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SHOWN = ("output_tps_per_accelerator", "interactivity_mean_tps", "ttft_mean_ns", "tpot_mean_ns", "goodput_rps")
+"""Metrics of the table of results."""
+MEANINGS: Mapping[str, str] = {
+    "neighbour": "other programs took more than 0.3 cores of the machine",
+    "stolen": "the hypervisor took more than 0.3 cores of the machine",
+    "failed_requests": "not every request ended well",
+    "no_usage": "the server did not count its tokens",
+    "short_output": "answers are not as long as asked",
+    "input_length": "the server read another number of tokens than was sent",
+    "coarse_events": "several tokens came in one event: ITL is not per token",
+    "cache_hits": "the server took input from its prefix cache",
+    "client_late": "the client sent late: latencies may be its own",
+}
+"""Mark of a run to its plain words."""
+
+
+def console() -> Console:
+    """The terminal; where the output is no terminal, wide enough for every table."""
+    screen = Console()
+    return screen if screen.is_terminal else Console(width=160)
+
+
+def figure(value: float | None) -> str:
+    """A number to four significant digits, `–` for none."""
+    if value is None or value != value:
+        return "–"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"
+
+
+def show_points(points: pd.DataFrame, screen: Console) -> None:
+    """The table of results: centre and 95 % interval of each shown metric, in the unit of its header."""
+    for (night, engine, version, model), part in points.groupby(["night", "engine", "engine_version", "model"]):
+        table = Table(title=f"{model} on {engine} {version}, night {night} (95 % intervals in brackets)")
+        for name in ("workload", "load", "n"):
+            table.add_column(name, no_wrap=True)
+        for name in SHOWN:
+            metric = METRICS[name]
+            table.add_column(f"{metric.title}\n{metric.unit}", justify="right")
+        table.add_column("marks")
+        for row in part.sort_values(["workload", "load_kind", "concurrency", "rate_rps"]).to_dict("records"):
+            cells = [_cell(row, name) for name in SHOWN]
+            count = f"{row['starts']}×{row['repeats'] // max(1, row['starts'])}"
+            table.add_row(row["workload"], row["load"], count, *cells, ", ".join(row["marks"]))
+        screen.print(table)
+    if len(points):
+        screen.print(
+            "c8: eight requests in flight; r0.5: Poisson arrivals, 0.5 a second. n: server starts × repeats. An "
+            "interval from one start covers its repeats, not restarts.",
+            highlight=False,
+        )
+        for mark in sorted({mark for marks in points["marks"] for mark in marks}):
+            screen.print(f"  {mark}: {MEANINGS.get(mark, mark)}", highlight=False)
+
+
+def _cell(row: Mapping[Hashable, Any], name: str) -> str:
+    scale = METRICS[name].scale
+    centre, low, high = (row[f"{name}{end}"] for end in ("", "_low", "_high"))
+    if centre is None or centre != centre:
+        return "–"
+    if low is None or high is None or low != low:
+        return figure(centre * scale)
+    return f"{figure(centre * scale)}\n[{figure(low * scale)}, {figure(high * scale)}]"
+
+
+def show_plan(planned: Planned, screen: Console) -> None:
+    """Jobs with their points, skips with reasons, what is due, and the estimated accelerator-hours."""
+    plan = planned.plan
+    due = {attempt.job.id: len(attempt.runs) for attempt in planned.due.attempts}
+    screen.print(f"[b]{plan.grid}[/b] on {plan.site}: {len(plan.jobs)} jobs, one server start each", highlight=False)
+    for job in plan.jobs:
+        d = job.deployment
+        seconds = planned.seconds.get(job.id)
+        estimate = f"about {seconds / 60:.1f} min" if seconds is not None else "nothing due"
+        screen.print(
+            f"  job {job.id}  {d.model.name}, {d.engine} {d.engine_version}, {d.precision}, {d.parallelism.label()} on "
+            f"{d.devices} × {d.product}, start {job.start + 1}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        screen.print(
+            f"    {due.get(job.id, 0)} of {len(job.run_keys())} runs due ({job.repeats} repeats of "
+            f"{', '.join(point.label() for point in job.points)}), {estimate}",
+            highlight=False,
+            soft_wrap=True,
+        )
+    show_skips(planned, screen)
+    screen.print(
+        f"{planned.due.runs_due} runs due, {planned.due.runs_fresh} fresh; "
+        f"about {planned.accelerator_hours():.2f} accelerator-hours."
+    )
+
+
+def show_skips(planned: Planned, screen: Console) -> None:
+    """Every skip with its reason; equal reasons together."""
+    by_reason: dict[str, list[str]] = {}
+    for skip in planned.plan.skips:
+        by_reason.setdefault(skip.reason, []).append(skip.combination.label())
+    if by_reason:
+        screen.print(f"{len(planned.plan.skips)} combinations skipped:")
+    for reason, labels in by_reason.items():
+        screen.print(f"  {reason}", highlight=False, soft_wrap=True)
+        for label in labels:
+            screen.print(f"    {label}", highlight=False)
+
+
+def show_runs(runs: pd.DataFrame, screen: Console) -> None:
+    """One line a run."""
+    shown: Sequence[str] = ("output_tps_per_accelerator", "ttft_mean_ns", "tpot_mean_ns")
+    table = Table(title=f"{len(runs)} runs")
+    for name in ("night", "trial", "engine", "model", "workload", "load", "repeat"):
+        table.add_column(name)
+    for name in shown:
+        table.add_column(f"{METRICS[name].title}\n{METRICS[name].unit}", justify="right")
+    table.add_column("marks")
+    for row in runs.to_dict("records"):
+        table.add_row(
+            str(row["night"]),
+            str(row["trial"]),
+            f"{row['engine']} {row['engine_version']}",
+            str(row["model"]),
+            str(row["workload"]),
+            str(row["load"]),
+            str(row["repeat"]),
+            *(figure(row[name] * METRICS[name].scale) for name in shown),
+            ", ".join(row["marks"]),
+        )
+    screen.print(table)
