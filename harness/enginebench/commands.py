@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-
 from enginebench import assets
 from enginebench.errors import mistake
 from enginebench.report import console

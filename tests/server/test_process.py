@@ -166,7 +166,7 @@ def test_what_a_crashed_server_leaves_is_ended(scene: Scene) -> None:
 
 
 def test_the_deadline_is_a_class_of_its_own_and_ends_the_server(scene: Scene) -> None:
-    with pytest.raises(TrialError, match="not ready after 1 s.*503") as caught:
+    with pytest.raises(TrialError, match=r"not ready after 1 s.*503") as caught:
         scene.server("never", ready_deadline_s=1).__enter__()
     assert caught.value.failure_class == "not_ready"
     assert caught.value.log_tail == "starting"
