@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import heapq
 import json
@@ -163,6 +164,7 @@ class _Loop:
         self.begun_ns = 0
         self.selector = selectors.DefaultSelector()
         self.idle: deque[_Connection] = deque()
+        self.free: deque[int] = deque()
         self.exchanges: list[_Exchange | None] = [None] * len(wire)
         self.next = 0
         self.ended = 0
@@ -179,8 +181,8 @@ class _Loop:
         try:
             self.begun_ns = time.monotonic_ns()
             if self.due is None:
-                for _ in range(self.slots):
-                    self._send_next(self.begun_ns)
+                self.free.extend([self.begun_ns] * self.slots)
+                self._refill()
             while self.ended < len(self.wire):
                 self._turn()
         finally:
@@ -205,11 +207,18 @@ class _Loop:
                 self._write(connection)
             if events & selectors.EVENT_READ and connection.exchange is not None:
                 self._read(connection)
+            self._refill()
         now = time.monotonic_ns()
         while self.deadlines and self.deadlines[0][0] <= now:
             late = self.by_index.get(heapq.heappop(self.deadlines)[1])
             if late is not None:
                 self._break(late, "timeout", f"no end within {self.timeout_ns / 1e9:g} s")
+        self._refill()
+
+    def _refill(self) -> None:
+        """Closed loop: the next request for every slot that became free, also by a send that failed at once."""
+        while self.free and self.next < len(self.wire):
+            self._send_next(self.free.popleft())
 
     def _connect_ahead(self) -> None:
         """A connection made before the clock starts; one that is refused is tried again by its request."""
@@ -259,7 +268,7 @@ class _Loop:
         except (BlockingIOError, InterruptedError):
             return
         except OSError as error:
-            if error.errno not in (107, 115):  # ENOTCONN, EINPROGRESS: still connecting
+            if error.errno not in (errno.ENOTCONN, errno.EINPROGRESS):  # still connecting
                 self._lost(connection, str(error))
             return
         connection.output = connection.output[count:]
@@ -354,8 +363,8 @@ class _Loop:
 
     def _ended(self, now_ns: int) -> None:
         self.ended += 1
-        if self.due is None and self.next < len(self.wire):
-            self._send_next(now_ns)
+        if self.due is None:
+            self.free.append(now_ns)
         if self.on_done is not None:
             self.on_done(self.ended)
 

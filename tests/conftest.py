@@ -1,0 +1,58 @@
+"""Fixtures of all tests, and their order: what needs an engine runs last."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SCRIPTED = Path(__file__).with_name("scripted_engine.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first, then the browser's, then real engines; the order within each stays."""
+
+    def rank(item: pytest.Item) -> int:
+        return 2 if item.get_closest_marker("engine") else 1 if item.get_closest_marker("browser") else 0
+
+    items.sort(key=rank)
+
+
+class Scripted:
+    """A running scripted engine."""
+
+    def __init__(self, url: str, process: subprocess.Popen[str]) -> None:
+        self.url = url
+        self.process = process
+
+    def record(self) -> dict[str, Any]:
+        """What the server saw and when it sent: `requests`, `most_in_flight`."""
+        with urllib.request.urlopen(self.url + "/record", timeout=10) as answer:
+            return json.load(answer)
+
+
+@pytest.fixture
+def scripted() -> Iterator[Callable[..., Scripted]]:
+    """Starts a scripted engine: `scripted(ttft_ms=50, itl_ms=10, …)`, fields of scripted_engine.Script."""
+    running: list[subprocess.Popen[str]] = []
+
+    def start(**script: Any) -> Scripted:
+        process = subprocess.Popen(
+            [sys.executable, str(SCRIPTED), "--script", json.dumps(script)], stdout=subprocess.PIPE, text=True
+        )
+        running.append(process)
+        assert process.stdout is not None
+        return Scripted(process.stdout.readline().split()[-1], process)
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
