@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
@@ -33,9 +34,13 @@ class Prepared:
 
 @contextmanager
 def only_builder(path: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Held by the one process that builds `path`; others wait here, then find it built."""
+    """Held by the one process that builds `path`; others wait here, then find it built.
+
+    A child started with `close_fds=False` holds it too: one that outlives its killed parent still writes to `path`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(path.name + ".lock").open("a") as file:
+        os.set_inheritable(file.fileno(), True)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

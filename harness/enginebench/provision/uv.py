@@ -27,6 +27,7 @@ def call(arguments: Sequence[str], log: Path) -> None:
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, "UV_NO_PROGRESS": "1", "UV_NO_CONFIG": "1"},
+        close_fds=False,
         check=False,
     )
     with log.open("a", encoding="utf-8") as file:

@@ -74,7 +74,7 @@ def _build(provision: VenvProvision, path: Path, say: Callable[[str], None]) -> 
 
 def _write_alias(alias: MetadataAlias, path: Path) -> None:
     (packages,) = path.glob("lib/python*/site-packages")
-    folder = packages / f"{alias.name}-{alias.version}.dist-info"
+    folder = packages / f"{alias.name.replace('-', '_')}-{alias.version}.dist-info"
     folder.mkdir(exist_ok=True)
     text = f"Metadata-Version: 2.1\nName: {alias.name}\nVersion: {alias.version}\n"
     (folder / "METADATA").write_text(text, encoding="utf-8")
