@@ -15,6 +15,7 @@ LATE_SHARE = 0.01
 """A run is marked `client_late` when the p99 of send − due exceeds this share of its median E2EL."""
 COARSE_SHARE = 0.9
 """A request whose events are fewer than this share of its tokens came in pieces of several tokens."""
+_NO_USAGE = "the server did not report its output tokens"
 
 
 @record
@@ -83,11 +84,7 @@ def summarise(
     lag_ns = np.array([r.sent_ns - r.scheduled_ns for r in requests], dtype=float)
     sheet.spread("schedule_lag", "ns", lag_ns, {"p99": 0.99}, "requests")
     sheet.put("success_share", len(good) / len(requests))
-    tokens = sum(r.output_tokens or 0 for r in good)
-    if energy_j is not None and tokens:
-        sheet.put("energy_j_per_output_token", energy_j / tokens)
-    else:
-        sheet.put("energy_j_per_output_token", None, "no energy reading" if tokens else "no output tokens")
+    _energy(sheet, good, energy_j)
     marks = _marks(requests, good, lag_ns)
     return Summary(
         window_ns=window,
@@ -122,18 +119,20 @@ def _throughput(
     sheet: _Sheet, good: Sequence[Request], window: tuple[int, int] | None, devices: int, suffix: str, reason: str
 ) -> None:
     names = [f"{kind}_tps_per_accelerator{suffix}" for kind in ("output", "input", "total")]
-    if any(request.output_tokens is None for request in good):
-        reason = "the server did not report its output tokens"
-    if window is None or any(request.output_tokens is None for request in good) or window[1] <= window[0]:
+    if window is None or window[1] <= window[0]:
         for name in (*names, f"requests_rps{suffix}"):
             sheet.put(name, None, reason)
         return
     seconds = (window[1] - window[0]) / 1e9
-    output = sum(_tokens_inside(request, window) for request in good)
+    output = sum(_tokens_inside(request, window) for request in good) if _all_counted(good) else None
     read = sum(r.input_tokens for r in good if r.first_token_ns is not None and _inside(r.first_token_ns, window))
-    for name, tokens in zip(names, (output, read, output + read), strict=True):
-        sheet.put(name, tokens / seconds / devices)
+    for name, tokens in zip(names, (output, read, None if output is None else output + read), strict=True):
+        sheet.put(name, None if tokens is None else tokens / seconds / devices, _NO_USAGE)
     sheet.put(f"requests_rps{suffix}", sum(_inside(r.end_ns, window) for r in good) / seconds)
+
+
+def _all_counted(good: Sequence[Request]) -> bool:
+    return all(request.output_tokens is not None for request in good)
 
 
 def _inside(time_ns: int, window: tuple[int, int]) -> bool:
@@ -175,7 +174,21 @@ def _goodput(sheet: _Sheet, good: Sequence[Request], duration_ns: int, slo: Slo 
     if slo is None:
         sheet.put("goodput_rps", None, "no SLO is stated")
         return
+    if slo.tpot_ns is not None and not _all_counted(good):
+        sheet.put("goodput_rps", None, _NO_USAGE)
+        return
     sheet.put("goodput_rps", sum(_meets(request, slo) for request in good) / (duration_ns / 1e9))
+
+
+def _energy(sheet: _Sheet, good: Sequence[Request], energy_j: float | None) -> None:
+    name = "energy_j_per_output_token"
+    tokens = sum(request.output_tokens or 0 for request in good)
+    if not _all_counted(good):
+        sheet.put(name, None, _NO_USAGE)
+    elif not tokens:
+        sheet.put(name, None, "no output tokens")
+    else:
+        sheet.put(name, None if energy_j is None else energy_j / tokens, "no energy reading")
 
 
 def _meets(request: Request, slo: Slo) -> bool:

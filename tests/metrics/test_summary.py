@@ -1,0 +1,318 @@
+"""A run's figures against values worked out by hand, on a few requests whose every time is known."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from enginebench.metrics import METRICS, needed_samples, summarise
+from enginebench.metrics.summary import steady_window
+from enginebench.records import ClosedLoop, OpenLoop, Request, Slo
+
+MS = 1_000_000
+OPEN = OpenLoop(kind="open", rate_rps=10.0)
+
+
+def closed(concurrency):
+    return ClosedLoop(kind="closed", concurrency=concurrency)
+
+
+def asked(sent_ms, *event_ms, end_ms=None, **changes):
+    """A request that got an event of one token at each of `event_ms`."""
+    events = tuple(round(time * MS) for time in event_ms)
+    fields = {
+        "run": "r",
+        "index": 0,
+        "scheduled_ns": round(sent_ms * MS),
+        "sent_ns": round(sent_ms * MS),
+        "first_token_ns": events[0] if events else None,
+        "last_token_ns": events[-1] if events else None,
+        "end_ns": round(end_ms * MS) if end_ms is not None else events[-1],
+        "event_ns": events,
+        "input_tokens": 100,
+        "output_tokens": len(events),
+        "asked_output_tokens": len(events),
+        "usage_input_tokens": 100,
+        "cached_tokens": None,
+        "status": "ok",
+        "http_status": 200,
+        "error": None,
+    }
+    return Request(**{**fields, **changes})
+
+
+def failed(sent_ms, end_ms, *event_ms, **changes):
+    return asked(sent_ms, *event_ms, end_ms=end_ms, **{"status": "timeout", "output_tokens": None, **changes})
+
+
+def figures(requests, load=OPEN, *, devices=1, slo=None, energy_j=None):
+    return summarise(requests, load=load, devices=devices, slo=slo, energy_j=energy_j)
+
+
+TWO_SLOTS = (
+    asked(0, 100, 200, 300),
+    asked(0, 150, 250, 350),
+    asked(301, 401, 501, 601),
+    asked(351, 471, 571, 671, end_ms=680),
+)
+"""Two slots, two requests each: all busy from 150 ms, when the second has its first token, to 601 ms."""
+
+
+# Windows and throughput
+
+
+def test_the_window_of_a_closed_loop_is_from_the_last_slots_first_token_to_the_first_end_that_no_send_followed():
+    assert steady_window(TWO_SLOTS, closed(2)) == (150 * MS, 601 * MS)
+
+
+def test_the_window_of_an_open_loop_is_from_the_first_send_to_the_last():
+    assert steady_window(TWO_SLOTS, OPEN) == (0, 351 * MS)
+
+
+def test_there_is_no_window_where_the_slots_were_never_busy_together():
+    late = (asked(0, 10, 20), asked(0, 500, 510))
+    assert steady_window(late, closed(2)) is None
+    assert steady_window((*TWO_SLOTS[:1], failed(0, 50)), closed(2)) is None
+    assert steady_window((asked(0, 10),), OPEN) is None
+
+
+def test_throughput_of_the_whole_run():
+    found = figures(TWO_SLOTS, closed(2), devices=2)
+    assert found.duration_ns == 680 * MS
+    assert found.metrics["output_tps_per_accelerator_whole_run"] == pytest.approx(12 / 0.680 / 2)
+    assert found.metrics["input_tps_per_accelerator_whole_run"] == pytest.approx(400 / 0.680 / 2)
+    assert found.metrics["total_tps_per_accelerator_whole_run"] == pytest.approx(412 / 0.680 / 2)
+    assert found.metrics["requests_rps_whole_run"] == pytest.approx(4 / 0.680)
+
+
+def test_throughput_of_the_window_counts_what_arrived_inside():
+    found = figures(TWO_SLOTS, closed(2), devices=2)
+    # Events after 150 and up to 601 ms: 200 300 | 250 350 | 401 501 601 | 471 571.
+    assert found.metrics["output_tps_per_accelerator"] == pytest.approx(9 / 0.451 / 2)
+    # First tokens after 150 ms: of the third and the fourth.
+    assert found.metrics["input_tps_per_accelerator"] == pytest.approx(200 / 0.451 / 2)
+    assert found.metrics["total_tps_per_accelerator"] == pytest.approx(209 / 0.451 / 2)
+    # Ends: 300, 350, 601.
+    assert found.metrics["requests_rps"] == pytest.approx(3 / 0.451)
+
+
+def test_tokens_that_came_several_in_one_event_are_spread_over_the_events():
+    run = (asked(0, 100, 200, 300, 400, output_tokens=8, asked_output_tokens=8), asked(250, 500))
+    # Open loop, window 0 to 250 ms: two of four events, so four of eight tokens.
+    assert figures(run).metrics["output_tps_per_accelerator"] == pytest.approx(4 / 0.250)
+
+
+def test_requests_that_failed_add_no_tokens_but_their_time_counts():
+    found = figures((asked(0, 100, 200), failed(0, 1000, 300)))
+    assert found.metrics["output_tps_per_accelerator_whole_run"] == pytest.approx(2 / 1.0)
+    assert found.metrics["requests_rps_whole_run"] == pytest.approx(1.0)
+    assert found.metrics["success_share"] == 0.5
+    assert found.metrics["e2el_mean_ns"] == 200 * MS
+
+
+def test_without_a_window_its_throughput_is_null_and_the_whole_runs_is_there():
+    found = figures((asked(0, 100, 200),))
+    for kind in ("output_tps_per_accelerator", "input_tps_per_accelerator", "total_tps_per_accelerator"):
+        assert found.metrics[kind] is None
+        assert found.absent[kind] == "no moment with all slots busy"
+        assert found.metrics[f"{kind}_whole_run"] is not None
+    assert found.window_ns is None
+
+
+def test_without_usage_what_needs_output_tokens_is_null_and_the_rest_is_there():
+    silent = [asked(0, 100, 200, output_tokens=None), asked(50, 150, 250)]
+    found = figures(silent, energy_j=5.0)
+    reason = "the server did not report its output tokens"
+    for name in (
+        "output_tps_per_accelerator",
+        "total_tps_per_accelerator",
+        "output_tps_per_accelerator_whole_run",
+        "total_tps_per_accelerator_whole_run",
+        "energy_j_per_output_token",
+    ):
+        assert (found.metrics[name], found.absent[name]) == (None, reason)
+    assert found.metrics["input_tps_per_accelerator_whole_run"] == pytest.approx(200 / 0.250)
+    assert found.metrics["requests_rps_whole_run"] == pytest.approx(2 / 0.250)
+    assert found.metrics["ttft_mean_ns"] == 100 * MS
+    assert found.metrics["output_tokens_mean"] == 2
+
+
+def test_a_run_of_failures_alone_has_a_throughput_of_0_and_no_latencies():
+    found = figures([failed(0, 100) for _ in range(6)])
+    assert found.metrics["output_tps_per_accelerator_whole_run"] == 0
+    assert found.metrics["requests_rps_whole_run"] == 0
+    assert found.metrics["success_share"] == 0
+    assert found.metrics["ttft_mean_ns"] is None
+    assert found.absent["ttft_mean_ns"] == "no requests"
+    assert found.metrics["itl_mean_ns"] is None
+    assert found.metrics["energy_j_per_output_token"] is None
+
+
+# Latencies
+
+
+@pytest.fixture
+def hundreds():
+    """300 requests of 5 tokens, one after the other: TTFT 1 to 300 ms, TPOT 0.1 to 30 ms."""
+    requests = []
+    for k in range(1, 301):
+        first_ms, step_ms = k, k / 10
+        requests.append(asked(1000 * k, *(1000 * k + first_ms + step_ms * i for i in range(5)), end_ms=1000 * k + 900))
+    return requests
+
+
+def test_latencies(hundreds):
+    found = figures(hundreds).metrics
+    assert found["ttft_mean_ns"] == pytest.approx(150.5 * MS)
+    assert found["ttft_p50_ns"] == pytest.approx(150 * MS)
+    assert found["ttft_p90_ns"] == pytest.approx(270 * MS)
+    assert found["ttft_p99_ns"] == pytest.approx(297 * MS)
+    assert found["tpot_mean_ns"] == pytest.approx(15.05 * MS)
+    assert found["tpot_p90_ns"] == pytest.approx(27 * MS)
+    assert found["e2el_mean_ns"] == pytest.approx(150.5 * MS * 1.4)
+    assert found["e2el_p99_ns"] == pytest.approx(297 * MS * 1.4)
+    assert found["itl_mean_ns"] == pytest.approx(15.05 * MS)
+    assert found["itl_p50_ns"] == pytest.approx(15 * MS)
+
+
+def test_interactivity_is_a_statistic_of_each_requests_figure(hundreds):
+    found = figures(hundreds).metrics
+    each = [1000 / (k / 10) for k in range(1, 301)]
+    assert found["interactivity_mean_tps"] == pytest.approx(sum(each) / 300)
+    assert found["interactivity_mean_tps"] != pytest.approx(1e9 / found["tpot_mean_ns"], rel=0.5)
+    assert found["interactivity_p10_tps"] == pytest.approx(1000 / 27.1)
+    assert found["interactivity_p1_tps"] == pytest.approx(1000 / 29.8)
+    assert found["normalised_interactivity_tps"] == pytest.approx(1000 / (150 * 1.4 / 5))
+
+
+def test_itl_is_over_events_and_tpot_over_tokens():
+    found = figures((asked(0, 100, 400, output_tokens=4, asked_output_tokens=4),)).metrics
+    assert found["itl_mean_ns"] == 300 * MS
+    assert found["tpot_mean_ns"] == 100 * MS
+    assert found["interactivity_mean_tps"] == pytest.approx(10)
+
+
+def test_a_request_of_one_token_has_no_tpot():
+    found = figures((asked(0, 100),))
+    assert found.metrics["tpot_mean_ns"] is None
+    assert found.absent["interactivity_mean_tps"] == "no requests with counted tokens"
+    assert found.metrics["ttft_mean_ns"] == found.metrics["e2el_mean_ns"] == 100 * MS
+
+
+def test_client_lag_is_send_minus_due_of_every_request():
+    found = figures((asked(5, 10, 20, scheduled_ns=2 * MS), failed(9, 30, scheduled_ns=8 * MS)))
+    assert found.metrics["schedule_lag_mean_ns"] == 2 * MS
+
+
+# Percentiles and their samples
+
+
+@pytest.mark.parametrize(("share", "needed"), [(0.5, 5), (0.9, 29), (0.1, 29), (0.99, 299), (0.01, 299)])
+def test_needed_samples_leave_the_percentile_above_all_of_them_once_in_twenty(share, needed):
+    assert needed_samples(share) == needed
+    beyond = max(share, 1 - share)
+    assert beyond**needed <= 0.05 < beyond ** (needed - 1)
+
+
+@pytest.mark.parametrize(
+    ("name", "needed"), [("ttft_p50_ns", 5), ("e2el_p90_ns", 29), ("interactivity_p10_tps", 29), ("tpot_p99_ns", 299)]
+)
+def test_a_percentile_is_null_with_a_reason_below_its_samples(hundreds, name, needed):
+    short = name.split("_")[1]
+    enough, few = figures(hundreds[:needed]), figures(hundreds[: needed - 1])
+    assert enough.metrics[name] is not None
+    assert name not in enough.absent
+    assert few.metrics[name] is None
+    assert few.absent[name].startswith(f"{short} needs {needed} requests")
+    assert few.absent[name].endswith(f"this run has {needed - 1}")
+
+
+def test_normalised_interactivity_needs_five_requests(hundreds):
+    assert figures(hundreds[:5]).metrics["normalised_interactivity_tps"] is not None
+    found = figures(hundreds[:4])
+    assert found.metrics["normalised_interactivity_tps"] is None
+    assert found.absent["normalised_interactivity_tps"].endswith("this run has 4")
+
+
+# Goodput and energy
+
+
+@pytest.mark.parametrize(
+    ("slo", "expected"),
+    [
+        (Slo(), 3),
+        (Slo(ttft_ns=100 * MS), 2),
+        (Slo(ttft_ns=99 * MS), 0),
+        (Slo(tpot_ns=50 * MS), 2),
+        (Slo(e2el_ns=300 * MS), 2),
+        (Slo(ttft_ns=100 * MS, tpot_ns=50 * MS), 1),
+        (Slo(ttft_ns=100 * MS, tpot_ns=50 * MS, e2el_ns=100 * MS), 0),
+    ],
+)
+def test_goodput_counts_the_requests_that_meet_every_limit(slo, expected):
+    run = (
+        asked(0, 100, 150, 200),
+        asked(0, 100, 300, 500, end_ms=1000),
+        asked(0, 200, 210, 220),
+        failed(0, 900, 50, 60),
+    )
+    assert figures(run, slo=slo).metrics["goodput_rps"] == pytest.approx(expected / 1.0)
+
+
+def test_goodput_without_a_slo_is_null():
+    found = figures(TWO_SLOTS)
+    assert (found.metrics["goodput_rps"], found.absent["goodput_rps"]) == (None, "no SLO is stated")
+
+
+def test_goodput_under_a_tpot_limit_is_null_where_tokens_were_not_counted():
+    silent = (asked(0, 100, 150, output_tokens=None),)
+    found = figures(silent, slo=Slo(tpot_ns=MS))
+    assert found.metrics["goodput_rps"] is None
+    assert found.absent["goodput_rps"] == "the server did not report its output tokens"
+    assert figures(silent, slo=Slo(ttft_ns=100 * MS)).metrics["goodput_rps"] == pytest.approx(1 / 0.150)
+
+
+def test_energy_is_joules_of_the_run_over_its_output_tokens():
+    assert figures(TWO_SLOTS, energy_j=36.0).metrics["energy_j_per_output_token"] == 3.0
+    found = figures(TWO_SLOTS)
+    assert found.metrics["energy_j_per_output_token"] is None
+    assert found.absent["energy_j_per_output_token"] == "no energy reading"
+    assert figures([failed(0, 9)], energy_j=1.0).absent["energy_j_per_output_token"] == "no output tokens"
+
+
+# Marks
+
+
+@pytest.mark.parametrize(
+    ("mark", "other"),
+    [
+        ("failed_requests", failed(0, 100)),
+        ("no_usage", asked(0, 100, 200, output_tokens=None)),
+        ("short_output", asked(0, 100, 200, asked_output_tokens=3)),
+        ("input_length", asked(0, 100, 200, usage_input_tokens=101)),
+        ("coarse_events", asked(0, 100, 200, output_tokens=3, asked_output_tokens=3)),
+        ("cache_hits", asked(0, 100, 200, cached_tokens=1)),
+        ("client_late", asked(60, 100, 200, scheduled_ns=0)),
+    ],
+)
+def test_each_mark_is_given_under_its_condition_alone(mark, other):
+    clean = asked(0, 100, 200, cached_tokens=0)
+    assert figures([clean, clean]).marks == ()
+    assert figures([clean, other]).marks == (mark,)
+
+
+def test_what_is_just_within_bounds_is_not_marked():
+    ten = [10 * (i + 1) for i in range(9)]
+    assert figures([asked(0, *ten, output_tokens=10, asked_output_tokens=10)]).marks == ()
+    assert figures([asked(1, 51, 101, scheduled_ns=0)]).marks == ()
+    assert figures([asked(0, 100, 200, usage_input_tokens=None, cached_tokens=None)]).marks == ()
+
+
+def test_nothing_is_0_or_nan_for_want_of_a_value():
+    found = figures([asked(0, 100, 200), failed(0, 150)])
+    assert set(found.metrics) == set(METRICS)
+    assert {name for name, value in found.metrics.items() if value is None} == set(found.absent)
+    assert all(found.absent.values())
+    assert all(value is None or math.isfinite(value) for value in found.metrics.values())
+    assert {name for name, value in found.metrics.items() if value == 0} == {"schedule_lag_mean_ns"}
