@@ -63,6 +63,8 @@ class Script:
     """Print this and exit with 1 instead of serving."""
     pid_file: str | None = None
     """Where to write the process id."""
+    record_file: str | None = None
+    """Where to write each exchange once it is over, a line of JSON, for when the server is gone."""
 
 
 class Engine:
@@ -130,6 +132,9 @@ class Engine:
                 return await self.stream(writer, asked, chat, index, seen)
         finally:
             self.in_flight -= 1
+            if script.record_file:
+                with open(script.record_file, "a", encoding="utf-8") as file:
+                    file.write(json.dumps(seen) + "\n")
 
     async def stream(self, writer, asked, chat: bool, index: int, seen: dict[str, object]) -> bool:
         """The stream's events, each at its absolute time."""

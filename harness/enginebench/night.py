@@ -15,7 +15,7 @@ from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
 from enginebench.progress import Progress
 from enginebench.records import Attempt, record, series_id
 from enginebench.store import Store
-from enginebench.trial import salvage
+from enginebench.trial import partial, salvage
 
 
 @record
@@ -86,6 +86,9 @@ def run_night(grid: Path, site: Path, store: Store, *, cache: Path, progress: Pr
     """Measure all of `grid` that is due at `site` into `store`; raises UserError before anything is started."""
     night = f"{datetime.now(UTC):%Y-%m-%d}"
     work = store.root / ".work"
+    # A mistake in either is told before anything is made.
+    config.read_grid(grid)
+    config.read_site(site)
     with _only_one(store.root):
         salvaged = _take_in_leftovers(work, store)
         planned = plan_night(grid, site, store, night=night, again=again)
@@ -149,6 +152,8 @@ def _measure(attempt: Attempt, work: Path, store: Store, cache: Path, progress: 
         if (out / "result.json").exists():
             store.ingest(out)
         raise
+    if partial(out).exists():
+        salvage(partial(out))
     if not (out / "result.json").exists():
         return 0, f"job {job.id}: the trial left no result (exit code {code}): {trial.words()}"
     taken = store.ingest(out)

@@ -27,7 +27,7 @@ class Progress:
     """Shows a night's progress on `console`.
 
     The bar counts estimated seconds of measuring; the time left scales what remains by how true the estimate was so
-    far, so that it corrects itself after the first run.
+    far, so that it corrects itself after the first run. A log (no terminal) gets a line a run instead.
     """
 
     def __init__(self, console: Console) -> None:
@@ -38,10 +38,12 @@ class Progress:
             TextColumn("{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[left]}"),
             console=console,
+            disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
         self._runs: tuple[float, ...] = ()
         self._estimates: Mapping[str, tuple[float, ...]] = {}
+        self._total_s = 0.0
         self._past_s = 0.0
         self._run_s = 0.0
         self._run_begun = 0.0
@@ -69,8 +71,8 @@ class Progress:
             self.console.print("Nothing is due.")
             return
         self._estimates = run_seconds
-        total_s = sum(sum(runs) for runs in run_seconds.values())
-        self._task = self._bar.add_task("starting", total=total_s, left="")
+        self._total_s = sum(sum(runs) for runs in run_seconds.values())
+        self._task = self._bar.add_task("starting", total=self._total_s, left="")
         self._bar.start()
 
     def job(self, attempt: Attempt) -> None:
@@ -95,6 +97,8 @@ class Progress:
             self._run_begun = time.monotonic()
             self._said = f"run {event['position'] + 1}/{len(self._runs)} {event['point']}"
             self._show(self._said, 0.0)
+            if not self.console.is_terminal:
+                self.console.print(f"  {self._said}, {self._left(0.0)}", highlight=False)
         elif kind == "request":
             self._show(self._said, event["done"] / event["of"])
         elif kind == "measured":
@@ -104,13 +108,15 @@ class Progress:
             self._show(self._said, 0.0)
 
     def _show(self, text: str, share: float) -> None:
-        if self._task is None:
-            return
-        done_s = self._past_s + share * self._run_s
-        total_s = self._bar.tasks[0].total or 0.0
+        if self._task is not None:
+            done_s = self._past_s + share * self._run_s
+            self._bar.update(self._task, completed=done_s, description=text, left=self._left(share))
+
+    def _left(self, share: float) -> str:
+        """Time left with `share` of the current run done."""
         pace = self._spent_s / self._past_s if self._past_s else 1.0
-        left_s = max(0.0, total_s - done_s) * pace
-        self._bar.update(self._task, completed=done_s, description=text, left=f"about {_minutes(left_s)} left")
+        left_s = max(0.0, self._total_s - self._past_s - share * self._run_s) * pace
+        return f"about {_minutes(left_s)} left"
 
     def end(self) -> None:
         """Take the bar away."""

@@ -1,0 +1,211 @@
+"""One job on one machine, on a scripted engine: its figures against the server's record, and every way it can end."""
+
+from __future__ import annotations
+
+import json
+import signal
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from enginebench import config, runners
+from enginebench.plan import due, make_plan
+from enginebench.records import EndpointProvision, Result
+from enginebench.records.files import read, to_json
+from scripted_night import RUNS, ScriptedNight, until
+
+MS = 1_000_000
+
+
+def order(night: ScriptedNight) -> Path:
+    """`job.json` of the scripted grid's one job."""
+    inventory, part = runners.inventory(config.read_site(night.folder / "here.yaml"))
+    plan = make_plan(config.read_grid(night.grid), inventory, part)
+    (attempt,) = due(plan, "2026-11-24", {}).attempts
+    path = night.folder / "job.json"
+    path.write_text(to_json(attempt), encoding="utf-8")
+    return path
+
+
+def start(night: ScriptedNight, job: Path, *words: str) -> subprocess.Popen[str]:
+    return night.start("run", str(job), "--out", str(night.folder / "out"), "--cache", str(night.folder), *words)
+
+
+def run(night: ScriptedNight, job: Path | None = None, *words: str) -> tuple[int, str, str]:
+    process = start(night, job or order(night), *words)
+    output, errors = process.communicate(timeout=60)
+    until(lambda: not night.left_running(), "the end of all processes", 20)
+    return process.returncode, output, errors
+
+
+def result(night: ScriptedNight) -> Result:
+    return read(Result, night.folder / "out" / "result.json")
+
+
+def test_a_complete_trial_leaves_records_and_nothing_else(tmp_path):
+    night = ScriptedNight(tmp_path)
+    code, output, errors = run(night)
+    assert (code, errors) == (0, "")
+    assert f"complete: {RUNS} runs" in output
+    folder = tmp_path / "out"
+    assert {path.name for path in folder.iterdir()} == {
+        "job.json", "requests.parquet", "telemetry.parquet", "server.log", "result.json",
+    }  # fmt: skip
+    assert (folder / "job.json").read_text() == order(night).read_text()
+    done = result(night)
+    assert (done.status, done.stage, done.failure) == ("complete", "done", None)
+    assert [(one.point, one.repeat) for one in done.runs] == [(0, 0), (1, 0), (1, 1), (0, 1), (0, 2), (1, 2)]
+    assert pq.read_table(folder / "requests.parquet").num_rows == 6 * 4
+    assert pq.read_table(folder / "telemetry.parquet").num_rows > 0
+    assert done.engine.argv[1] == "serve"
+    assert done.engine.reported_version == "scripted-1"
+    assert done.engine.notes[-1] == "dummy weights: random, made by the engine"
+    assert done.environment.cores >= 1
+    assert set(done.stage_ns) >= {"provision", "model", "start", "warmup", "measure"}
+    assert all(one.usage is None or one.usage.client_cores >= 0 for one in done.runs)
+
+
+def test_figures_are_those_of_the_servers_own_record(tmp_path):
+    night = ScriptedNight(tmp_path, ttft_ms=50, itl_ms=10)
+    run(night)
+    seen = {tuple(one["asked"]["prompt"]): one for one in night.exchanges()}
+    rows = pq.read_table(tmp_path / "out" / "requests.parquet").to_pylist()
+    assert len(seen) == len(night.exchanges()), "two requests had the same prompt"
+    for measured in result(night).runs:
+        own = sorted((row for row in rows if row["run"] == measured.id), key=lambda row: row["sent_ns"])
+        # The run's requests are the ones that the server received while it lasted, in the order of sending.
+        assert all(row["output_tokens"] == 6 and row["usage_input_tokens"] == 12 for row in own)
+        metrics = measured.metrics
+        assert metrics["ttft_mean_ns"] == pytest.approx(50 * MS, rel=0.12)
+        assert metrics["tpot_mean_ns"] == pytest.approx(10 * MS, rel=0.12)
+        assert metrics["e2el_mean_ns"] == pytest.approx(100 * MS, rel=0.12)
+        assert metrics["interactivity_mean_tps"] == pytest.approx(100, rel=0.12)
+        concurrency = 1 if measured.point == 0 else 2
+        assert metrics["requests_rps_whole_run"] == pytest.approx(concurrency / 0.1, rel=0.15)
+        assert metrics["output_tps_per_accelerator_whole_run"] == pytest.approx(6 * concurrency / 0.1, rel=0.15)
+        assert metrics["success_share"] == 1
+    truth_ns = [one["event_ns"][0] - one["received_ns"] for one in seen.values()]
+    measured_ns = [row["first_token_ns"] - row["sent_ns"] for row in rows]
+    assert abs(statistics.median(measured_ns) - statistics.median(truth_ns)) < 5 * MS
+
+
+def test_no_two_requests_of_a_trial_share_their_first_token_run(tmp_path):
+    night = ScriptedNight(tmp_path)
+    run(night)
+    prompts = [tuple(one["asked"]["prompt"]) for one in night.exchanges()]
+    warm_up_and_first = 2 + 1 + 2
+    assert len(prompts) == 6 * 4 + warm_up_and_first
+    assert len(set(prompts)) == len(prompts)
+    assert all(len(prompt) == 12 for prompt in prompts)
+
+
+def test_a_server_that_dies_under_load_keeps_the_runs_before(tmp_path):
+    night = ScriptedNight(tmp_path, die_at=15)
+    code, _, errors = run(night)
+    assert code == 1
+    assert "ended with exit code 7" in errors
+    done = result(night)
+    assert (done.status, done.stage, done.failure.failure_class) == ("failed", "measure", "crashed")
+    assert 1 <= len(done.runs) < RUNS
+
+
+def test_a_server_that_is_healthy_but_cannot_answer_is_a_failure(tmp_path):
+    night = ScriptedNight(tmp_path, http_error_at=[0])
+    code, _, errors = run(night)
+    assert code == 1
+    assert errors == "client: the first request ended as http_error: HTTP 500: " + (
+        '{"error": {"message": "scripted failure"}}\n'
+    )
+    assert result(night).stage == "warmup"
+
+
+def test_failed_requests_are_marked_and_left_out_of_latencies(tmp_path):
+    night = ScriptedNight(tmp_path, http_error_at=[6])
+    run(night)
+    marked = [one for one in result(night).runs if "failed_requests" in one.marks]
+    assert len(marked) == 1
+    assert marked[0].metrics["success_share"] == 0.75
+
+
+def test_term_ends_a_trial_with_what_it_has(tmp_path):
+    night = ScriptedNight(tmp_path, itl_ms=40)
+    process = start(night, order(night))
+    until(lambda: len(list((tmp_path / "out.partial" / "runs").glob("*.json"))) >= 1, "the first run")
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=60)
+    assert process.returncode == 3
+    done = result(night)
+    assert (done.status, done.failure.failure_class) == ("interrupted", "interrupted")
+    assert 1 <= len(done.runs) < RUNS
+    until(lambda: not night.left_running(), "the end of all processes", 20)
+
+
+def test_a_killed_trial_takes_its_server_with_it_and_is_salvaged_by_the_next(tmp_path):
+    night = ScriptedNight(tmp_path, itl_ms=40)
+    job = order(night)
+    process = start(night, job)
+    until(lambda: len(list((tmp_path / "out.partial" / "runs").glob("*.json"))) >= 1, "the first run")
+    process.kill()
+    process.communicate(timeout=60)
+    until(lambda: not night.left_running(), "the end of all processes", 20)
+    code, _, errors = run(night, job)
+    assert code == 0
+    assert "what a killed trial had measured is kept in" in errors
+    saved = read(Result, tmp_path / "out-interrupted" / "result.json")
+    assert saved.status == "interrupted"
+    assert len(saved.runs) >= 1
+    assert len(result(night).runs) == RUNS
+
+
+def test_an_existing_folder_is_never_overwritten(tmp_path):
+    night = ScriptedNight(tmp_path)
+    (tmp_path / "out").mkdir()
+    code, _, errors = run(night)
+    assert code == 2
+    assert errors == f"{tmp_path / 'out'}: already there; name a new folder; results are never overwritten\n"
+    assert night.engine_pids() == []
+
+
+@pytest.mark.parametrize("spoil", ["{", '{"format": "enginebench.job/9"}'], ids=["broken", "from the future"])
+def test_an_order_that_cannot_be_read_is_a_users_error(tmp_path, spoil):
+    night = ScriptedNight(tmp_path)
+    job = tmp_path / "job.json"
+    job.write_text(spoil)
+    code, _, errors = run(night, job)
+    assert code == 2
+    assert "Traceback" not in errors
+    assert str(job) in errors
+
+
+def test_an_endpoint_is_measured_and_left_running(tmp_path, scripted):
+    engine = scripted(ttft_ms=10, itl_ms=2)
+    night = ScriptedNight(tmp_path)
+    job = order(night)
+    content = json.loads(job.read_text())
+    provision = EndpointProvision(kind="endpoint", url=engine.url)
+    content["job"]["deployment"]["provision"] = json.loads(to_json(provision))
+    job.write_text(json.dumps(content))
+    code, _, errors = run(night, job)
+    assert (code, errors) == (0, "")
+    assert engine.process.poll() is None
+    assert len(engine.record()["requests"]) == 6 * 4 + 5
+    assert "not started by enginebench" in result(night).engine.notes[-1]
+
+
+def test_events_are_json_lines_and_a_closed_input_ends_the_trial(tmp_path):
+    night = ScriptedNight(tmp_path, itl_ms=40)
+    argv = ["run", str(order(night)), "--out", str(tmp_path / "out"), "--cache", str(tmp_path), "--events"]
+    command = [sys.executable, "-m", "enginebench", *argv]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:
+        events = [json.loads(process.stdout.readline())]
+        while events[-1]["event"] != "measured":
+            events.append(json.loads(process.stdout.readline()))
+        process.stdin.close()
+        process.stdout.read()
+        assert process.wait(60) == 3
+    assert [one["stage"] for one in events if one["event"] == "stage"] == ["model", "start", "warmup", "measure"]
+    assert result(night).status == "interrupted"
