@@ -293,7 +293,7 @@ def test_energy_is_joules_of_the_run_over_its_output_tokens():
         ("input_length", asked(0, 100, 200, usage_input_tokens=101)),
         ("coarse_events", asked(0, 100, 200, output_tokens=3, asked_output_tokens=3)),
         ("cache_hits", asked(0, 100, 200, cached_tokens=1)),
-        ("client_late", asked(60, 100, 200, scheduled_ns=0)),
+        ("client_late", asked(3, 103, 203, scheduled_ns=0)),
     ],
 )
 def test_each_mark_is_given_under_its_condition_alone(mark, other):
