@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from enginebench.provision import uv
-from enginebench.records import VenvProvision
+from enginebench.records import Architecture, Model, ModelSource, Precision, VenvProvision
 from provision.package_index import Index, serving
 
 
@@ -75,5 +75,33 @@ def pinned() -> Callable[..., VenvProvision]:
 
     def make(*pins: str, **more: object) -> VenvProvision:
         return VenvProvision(kind="venv", requirements="pins.txt", pins=pins, **{"executable": "python", **more})
+
+    return make
+
+
+@pytest.fixture
+def model() -> Callable[..., Model]:
+    """A small model from this source: `model(LocalSource(…), vocabulary=100)`."""
+
+    def make(source: ModelSource, vocabulary: int = 100) -> Model:
+        architecture = Architecture(
+            parameters=1000,
+            layers=1,
+            hidden=8,
+            heads=2,
+            kv_heads=1,
+            head_dim=4,
+            vocabulary=vocabulary,
+            context_tokens=64,
+        )
+        return Model(
+            name="small",
+            repository="someone/small",
+            license="Apache-2.0",
+            source=source,
+            architecture=architecture,
+            precisions={"bf16": Precision(weights_bytes=2000)},
+            facts_from="made up for tests",
+        )
 
     return make

@@ -73,7 +73,7 @@ def test_what_a_killed_build_left_is_made_anew(slow, cache, index, python_proces
     index.let_go.set()
     said = []
     prepared = prepare(slow, cache, said.append)
-    assert [words.split()[0] for words in said] == ["building"]
+    assert said[-1].startswith("building")  # perhaps after a wait for the end of what was killed
     assert prepared.installed == ("slow==1.0",)
     assert (packages / "slow.py").read_text() == "VERSION = '1.0'\n"
     assert not (packages / "stray.py").exists()

@@ -16,7 +16,9 @@ def prepare(provision: EndpointProvision) -> Prepared:
     try:
         with opener.open(provision.url.rstrip("/") + "/v1/models", timeout=10):
             pass
-    except (OSError, ValueError, urllib.error.URLError) as error:
+    except (OSError, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
         raise TrialError(
             "provision", f"{provision.url}/v1/models does not answer ({error}); start the server first"
         ) from None

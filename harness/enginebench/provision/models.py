@@ -49,7 +49,9 @@ def fetch(model: Model, cache: Path, say: Callable[[str], None]) -> ReadyModel:
         return _from_hub(source, cache, say)
     if isinstance(source, LocalSource):
         return _from_folder(Path(source.path), cache)
-    path = cache / "models" / f"{model.name}-{content_hash(source)}"
+    # A dummy's tokenizer is made from the vocabulary, which its source does not tell.
+    made_from = [source, model.architecture.vocabulary] if isinstance(source, DummySource) else source
+    path = cache / "models" / f"{model.name}-{content_hash(made_from)}"
     if not (path / _MARKER).exists():
         with only_builder(path, say):
             if not (path / _MARKER).exists():
@@ -110,6 +112,7 @@ def _convert(name: str, source: PackageSource, out: Path, cache: Path, say: Call
             stdout=sink,
             stderr=subprocess.STDOUT,
             env={**os.environ, **converter.environment, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"},
+            close_fds=False,
             check=False,
         )
     if done.returncode != 0:
@@ -165,7 +168,9 @@ def _known_hash(path: Path, cache: Path) -> str | None:
     memory = cache / "hashes" / key
     if not memory.exists():
         memory.parent.mkdir(parents=True, exist_ok=True)
-        memory.write_text(_hash(files), encoding="utf-8")
+        aside = memory.with_name(f"{key}.{os.getpid()}")
+        aside.write_text(_hash(files), encoding="utf-8")
+        aside.replace(memory)
     return memory.read_text(encoding="utf-8")
 
 
