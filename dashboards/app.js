@@ -21,6 +21,7 @@
   const distinct = (values) => [...new Set(values)].sort();
   const engineOf = (point) => `${point.engine} ${point.engine_version}`;
   const figure = (value) => value === null || value === undefined ? "–" : Math.abs(value) >= 1000 ? Math.round(value).toLocaleString("en") : String(Number(value.toPrecision(4)));
+  const minute = (utc) => `${utc.slice(0, 16).replace("T", " ")} UTC`;
   const title = (name) => `${data.metrics[name].title} (${data.metrics[name].unit})`;
 
   function readHash() {
@@ -64,8 +65,8 @@
     const style = getComputedStyle(document.documentElement);
     const ink = style.getPropertyValue("--ink").trim(), line = style.getPropertyValue("--line").trim();
     const axis = { gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true };
-    return { paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, family: "system-ui, DejaVu Sans, sans-serif" },
-      margin: { t: 10, r: 10, b: 50, l: 60 }, hovermode: "closest", legend: { orientation: "h", y: -0.22 },
+    return { modebar: { bgcolor: "rgba(0,0,0,0)", color: line, activecolor: ink }, paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", font: { color: ink, family: "system-ui, DejaVu Sans, sans-serif" },
+      margin: { t: 34, r: 10, b: 50, l: 60 }, hovermode: "closest", legend: { orientation: "h", y: -0.22 },
       xaxis: { ...axis, title: { text: xTitle }, ...extra.xaxis }, yaxis: { ...axis, title: { text: yTitle }, ...extra.yaxis } };
   }
   const settings = { responsive: true, displaylogo: false };
@@ -90,14 +91,14 @@
     });
     const best = shown.filter((p) => !dominated(p, shown)).sort((a, b) => a.values[view.x][0] - b.values[view.x][0]);
     traces.push({ name: "frontier", mode: "lines", x: best.map((p) => p.values[view.x][0]), y: best.map((p) => p.values[view.y][0]), hoverinfo: "skip", line: { color: "#8c8c8c", width: 5, dash: "dot" }, opacity: 0.45 });
-    Plotly.react("frontier", traces, layout(title(view.x), title(view.y), { xaxis: { type: view.xlog ? "log" : "linear", rangemode: "tozero" }, yaxis: { type: view.ylog ? "log" : "linear", rangemode: "tozero" } }), settings);
+    Plotly.react("frontier", traces, layout(title(view.x), title(view.y), { xaxis: { type: view.xlog ? "log" : "linear" }, yaxis: { type: view.ylog ? "log" : "linear", rangemode: "tozero" } }), settings);
     const night = data.points.filter((p) => p.night === view.night);
     const missing = chosen.length - shown.length;
     $("frontier-note").textContent = `${shown.length} of ${night.length} points of this night shown; ${night.length - chosen.length} filtered out, ${missing} without a figure for one of the axes. Bars: 95 % intervals. Dotted: frontier; paler: dominated; hollow: every run is marked.`;
   }
   function drawNights() {
     const points = data.points.filter((p) => matches(p) && p.values[view.y][0] !== null);
-    const nameOf = (p) => [p.model, p.engine, p.workload, p.load].join(" · ");
+    const nameOf = (p) => [p.model, p.engine, p.precision, p.parallelism, p.workload, p.load, p.host].join(" · ");
     const traces = distinct(points.map(nameOf)).map((name, index) => {
       const own = points.filter((p) => nameOf(p) === name).sort((a, b) => a.night < b.night ? -1 : 1);
       const versions = distinct(own.map((p) => p.engine_version));
@@ -166,14 +167,14 @@
     if (trial.failure) parts.push(element("h3", "Failure"), element("p", `${trial.failure.failure_class}: ${trial.failure.message}`), element("pre", trial.failure.log_tail || "no log"));
     const names = ["output_tps_per_accelerator", "output_tps_per_accelerator_whole_run", "interactivity_mean_tps", "ttft_mean_ns", "tpot_mean_ns", "e2el_mean_ns"];
     const table = element("table"), head = element("tr");
-    ["point", "repeat", "began", "lasted (s)"].forEach((name) => head.append(element("th", name)));
+    ["point", "repeat", "began (UTC)", "lasted (s)"].forEach((name) => head.append(element("th", name)));
     names.forEach((name) => head.append(element("th", title(name), "n")));
     head.append(element("th", "neighbour (cores)", "n"), element("th", "marks"));
     const top = element("thead"), body = element("tbody");
     top.append(head);
     for (const run of trial.runs) {
       const row = element("tr");
-      row.append(element("td", run.point), element("td", run.repeat), element("td", run.started_utc), element("td", figure(run.duration_s), "n"));
+      row.append(element("td", run.point), element("td", run.repeat), element("td", run.started_utc.slice(0, 19).replace("T", " ")), element("td", figure(run.duration_s), "n"));
       for (const name of names) { const cell = element("td", figure(run.metrics[name]), "n"); if (run.absent[name]) cell.title = run.absent[name]; row.append(cell); }
       row.append(element("td", figure(run.usage ? run.usage.neighbour_cores : null), "n"), element("td", run.marks.map((mark) => data.meanings[mark] ?? mark).join("; ")));
       body.append(row);
@@ -205,7 +206,7 @@
     const newest = nights[nights.length - 1], own = data.points.filter((p) => p.night === newest);
     const count = (of, word) => { const n = distinct(own.map(of)).length; return `${n} ${word}${n === 1 ? "" : "s"}`; };
     const bad = data.trials.filter((one) => one.failure);
-    $("sentence").textContent = `Newest night ${newest ?? "–"}: ${count((p) => p.model, "model")}, ${count(engineOf, "engine version")}, ${count((p) => p.product, "part")}, ${own.length} points from ${own.reduce((sum, p) => sum + p.repeats + p.left_out, 0)} runs; ${bad.length ? `${bad.length} of ${data.trials.length} trials failed or were interrupted` : "no failures"}. Last run began ${data.newest_utc ?? "–"}.`;
+    $("sentence").textContent = `Newest night ${newest ?? "–"}: ${count((p) => p.model, "model")}, ${count(engineOf, "engine version")}, ${count((p) => p.product, "part")}, ${own.length} points from ${own.reduce((sum, p) => sum + p.repeats + p.left_out, 0)} runs; ${bad.length ? `${bad.length} of ${data.trials.length} trials failed or were interrupted` : "no failures"}. Last run began ${data.newest_utc === null ? "–" : minute(data.newest_utc)}.`;
     $("failures").replaceChildren(...bad.map((one) => element("li", `${one.night} ${one.label}: ${one.status} at ${one.stage}: ${one.failure.failure_class}: ${one.failure.message}`)));
   }
   function draw() {

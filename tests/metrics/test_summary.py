@@ -56,18 +56,32 @@ TWO_SLOTS = (
     asked(301, 401, 501, 601),
     asked(351, 471, 571, 671, end_ms=680),
 )
-"""Two slots, two requests each: all busy from 150 ms, when the second has its first token, to 601 ms."""
+"""Two slots, two requests each: first tokens of the first wave are there at 150 ms, those of the second at 471 ms."""
 
 
 # Windows and throughput
 
 
-def test_the_window_of_a_closed_loop_is_from_the_last_slots_first_token_to_the_first_end_that_no_send_followed():
-    assert steady_window(TWO_SLOTS, closed(2)) == (150 * MS, 601 * MS)
+def test_the_window_of_a_closed_loop_begins_and_ends_with_first_tokens():
+    assert steady_window(TWO_SLOTS, closed(2)) == (150 * MS, 471 * MS)
 
 
-def test_the_window_of_an_open_loop_is_from_the_first_send_to_the_last():
-    assert steady_window(TWO_SLOTS, OPEN) == (0, 351 * MS)
+def test_the_window_ends_before_the_drain():
+    slow_last = (*TWO_SLOTS[:3], asked(351, 650, 671))
+    assert steady_window(slow_last, closed(2)) == (150 * MS, 601 * MS)
+
+
+def test_slots_in_lockstep_give_the_rate_of_one_wave_however_short_the_run():
+    for waves in (2, 3, 7):
+        run = [asked(at, at + 400, at + 500, at + 600, at + 700) for at in range(0, 701 * waves, 701) for _ in range(8)]
+        found = figures(run, closed(8)).metrics
+        assert found["output_tps_per_accelerator"] == pytest.approx(8 * 4 / 0.701)
+        assert found["input_tps_per_accelerator"] == pytest.approx(8 * 100 / 0.701)
+        assert found["requests_rps"] == pytest.approx(8 / 0.701)
+
+
+def test_the_window_of_an_open_loop_is_from_the_first_end_to_the_last_send():
+    assert steady_window(TWO_SLOTS, OPEN) == (300 * MS, 351 * MS)
 
 
 def test_there_is_no_window_where_the_slots_were_never_busy_together():
@@ -88,19 +102,20 @@ def test_throughput_of_the_whole_run():
 
 def test_throughput_of_the_window_counts_what_arrived_inside():
     found = figures(TWO_SLOTS, closed(2), devices=2)
-    # Events after 150 and up to 601 ms: 200 300 | 250 350 | 401 501 601 | 471 571.
-    assert found.metrics["output_tps_per_accelerator"] == pytest.approx(9 / 0.451 / 2)
-    # First tokens after 150 ms: of the third and the fourth.
-    assert found.metrics["input_tps_per_accelerator"] == pytest.approx(200 / 0.451 / 2)
-    assert found.metrics["total_tps_per_accelerator"] == pytest.approx(209 / 0.451 / 2)
-    # Ends: 300, 350, 601.
-    assert found.metrics["requests_rps"] == pytest.approx(3 / 0.451)
+    # Events after 150 and up to 471 ms: 200 300 | 250 350 | 401 | 471.
+    assert found.metrics["output_tps_per_accelerator"] == pytest.approx(6 / 0.321 / 2)
+    # First tokens: of the third and the fourth.
+    assert found.metrics["input_tps_per_accelerator"] == pytest.approx(200 / 0.321 / 2)
+    assert found.metrics["total_tps_per_accelerator"] == pytest.approx(206 / 0.321 / 2)
+    # Ends: 300, 350.
+    assert found.metrics["requests_rps"] == pytest.approx(2 / 0.321)
 
 
 def test_tokens_that_came_several_in_one_event_are_spread_over_the_events():
-    run = (asked(0, 100, 200, 300, 400, output_tokens=8, asked_output_tokens=8), asked(250, 500))
-    # Open loop, window 0 to 250 ms: two of four events, so four of eight tokens.
-    assert figures(run).metrics["output_tps_per_accelerator"] == pytest.approx(4 / 0.250)
+    coarse = asked(10, 100, 200, 300, 400, output_tokens=8, asked_output_tokens=8)
+    # Open loop, window 50 to 250 ms: two of four events, so four of eight tokens.
+    found = figures((asked(0, 50), coarse, asked(250, 500)))
+    assert found.metrics["output_tps_per_accelerator"] == pytest.approx(4 / 0.200)
 
 
 def test_requests_that_failed_add_no_tokens_but_their_time_counts():
@@ -121,7 +136,7 @@ def test_without_a_window_its_throughput_is_null_and_the_whole_runs_is_there():
 
 
 def test_without_usage_what_needs_output_tokens_is_null_and_the_rest_is_there():
-    silent = [asked(0, 100, 200, output_tokens=None), asked(50, 150, 250)]
+    silent = [asked(0, 20, 40, output_tokens=None), asked(50, 150, 250)]
     found = figures(silent, energy_j=5.0)
     reason = "the server did not report its output tokens"
     for name in (
@@ -134,7 +149,7 @@ def test_without_usage_what_needs_output_tokens_is_null_and_the_rest_is_there():
         assert (found.metrics[name], found.absent[name]) == (None, reason)
     assert found.metrics["input_tps_per_accelerator_whole_run"] == pytest.approx(200 / 0.250)
     assert found.metrics["requests_rps_whole_run"] == pytest.approx(2 / 0.250)
-    assert found.metrics["ttft_mean_ns"] == 100 * MS
+    assert found.metrics["ttft_mean_ns"] == 60 * MS
     assert found.metrics["output_tokens_mean"] == 2
 
 

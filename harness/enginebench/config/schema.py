@@ -86,7 +86,9 @@ class Requests:
     per_slot: Count = 4
     """Closed loop: requests a slot of concurrency."""
     at_least: Count = 8
-    """Fewest of a run, whatever the load."""
+    """Closed loop: fewest of a run."""
+    open_loop: Count = 32
+    """Open loop: requests of a run."""
     warmup_per_slot: Annotated[int, Ge(0)] = 1
     """Requests a slot sent before the first run of a point."""
 

@@ -37,7 +37,10 @@ _LATENCIES = {
     "e2el": ("E2EL", "last token-bearing event − send time"),
 }
 _STATISTICS = {"mean": "mean", "p50": "median", "p90": "90th percentile", "p99": "99th percentile"}
-_WINDOW = "the steady window (all slots busy; for an open loop from the first send to the last)"
+_WINDOW = (
+    "the steady window (all slots busy: from the first token of every slot's first request to that of its last; for an "
+    "open loop from the end of the first request to the last send)"
+)
 
 
 def _throughputs() -> Iterator[Metric]:

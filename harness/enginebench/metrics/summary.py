@@ -98,21 +98,28 @@ def summarise(
 def steady_window(requests: Sequence[Request], load: Load) -> tuple[int, int] | None:
     """The time in which the load was whole, ns since the run's start; null if there was none.
 
-    Closed loop: from the first token of the last slot's first request to the first end that no send followed.
-    Open loop: from the first send to the last.
+    Closed loop: from when every slot's first request has its first token to when every slot's last one has, or to the
+    first end that no send followed. Beginning and end lie at the same phase of a request, so that slots in lockstep
+    neither gain nor lose part of one. Open loop: from the end of the first request, when the server is as full as the
+    rate makes it, to the last send.
     """
-    sent = sorted(request.sent_ns for request in requests)
+    by_send = sorted(requests, key=lambda request: request.sent_ns)
     if not isinstance(load, ClosedLoop):
-        begin, end = sent[0], sent[-1]
+        begin, end = by_send[0].end_ns, by_send[-1].sent_ns
     else:
         slots = min(load.concurrency, len(requests))
-        first = sorted(requests, key=lambda request: request.sent_ns)[:slots]
-        tokens = [request.first_token_ns for request in first]
-        if any(time_ns is None for time_ns in tokens):
+        first, last = _all_began(by_send[:slots]), _all_began(by_send[-slots:])
+        if first is None:
             return None
-        begin = max(time_ns for time_ns in tokens if time_ns is not None)
-        end = min(request.end_ns for request in requests if request.end_ns >= sent[-1])
+        drain = min(request.end_ns for request in requests if request.end_ns >= by_send[-1].sent_ns)
+        begin, end = first, drain if last is None else min(drain, last)
     return (begin, end) if end > begin else None
+
+
+def _all_began(requests: Sequence[Request]) -> int | None:
+    """When the last of these had its first token; null if one never had any."""
+    times = [request.first_token_ns for request in requests if request.first_token_ns is not None]
+    return max(times) if len(times) == len(requests) else None
 
 
 def _throughput(

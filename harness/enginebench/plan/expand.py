@@ -154,12 +154,12 @@ def _deployment(resolved: ResolvedGrid, one: Combination, inventory: Inventory) 
 
 def _point(resolved: ResolvedGrid, one: Combination) -> Point:
     rule = resolved.grid.requests
-    slots = one.load.concurrency if isinstance(one.load, ClosedLoop) else 1
+    slots = one.load.concurrency if isinstance(one.load, ClosedLoop) else None
     return Point(
         workload=resolved.workloads[one.workload],
         load=one.load,
-        requests=max(rule.per_slot * slots, rule.at_least),
-        warmup_requests=rule.warmup_per_slot * slots,
+        requests=max(rule.per_slot * slots, rule.at_least) if slots else rule.open_loop,
+        warmup_requests=rule.warmup_per_slot * (slots or 1),
         slo=resolved.grid.slo.slo() if resolved.grid.slo else None,
     )
 

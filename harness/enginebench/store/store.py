@@ -58,13 +58,14 @@ class Store:
         aside = home.with_name(f"{_ASIDE}{result.trial}-{secrets.token_hex(4)}")
         if not home.exists():
             shutil.copytree(folder, aside)
-            _sync(aside)
+            _sync(*aside.rglob("*"), aside)
             try:
                 # Fails if another writer was first: a folder with files in it is never replaced.
                 aside.rename(home)
             except OSError:
                 shutil.rmtree(aside)
             else:
+                _sync(home.parent)
                 return Ingested(trial=result.trial, taken=True)
         if not filecmp.cmp(folder / _MARKER, home / _MARKER, shallow=False):
             raise mistake(str(folder), f"trial {result.trial} is stored with other content", "never edit a result")
@@ -131,15 +132,16 @@ class Store:
     def collect_leftovers(self, older_than_s: float = 86400.0) -> tuple[Path, ...]:
         """Remove what writers that died left aside; gives what was removed."""
         limit = time.time() - older_than_s
-        found = [path for path in self.root.glob(f"night=*/{_ASIDE}*") if path.stat().st_mtime < limit]
+        # By ctime: the copy of an old folder has its mtime, and its writer may be about to rename it.
+        found = [path for path in self.root.glob(f"night=*/{_ASIDE}*") if path.stat().st_ctime < limit]
         for path in found:
             shutil.rmtree(path)
         return tuple(found)
 
 
-def _sync(folder: Path) -> None:
-    """Bring every file of `folder` to disk before the rename makes it visible."""
-    for path in [*folder.rglob("*"), folder]:
+def _sync(*paths: Path) -> None:
+    """Bring files and folders to disk: what a rename makes visible before it, the folder it happened in after it."""
+    for path in paths:
         descriptor = os.open(path, os.O_RDONLY)
         try:
             os.fsync(descriptor)
