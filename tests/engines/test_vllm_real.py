@@ -1,0 +1,75 @@
+"""The real vLLM serving a real model on this machine's CPU: one small night, end to end, and one that cannot start."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from enginebench.store import Store
+
+pytestmark = pytest.mark.engine
+
+GRID = """
+description: two endpoints, one server start
+models: [smollm2-135m-instruct]
+engines: [vllm]
+workloads: [synthetic-128-64, chat-128-64]
+precisions: [bf16]
+loads: {concurrency: [2]}
+requests: {per_slot: 3, at_least: 6}
+repeats: 2
+"""
+
+
+def night(folder: Path, grid: str) -> tuple[subprocess.CompletedProcess[str], Store]:
+    """Run a night of `grid` on this machine, with the cache that all nights of this user share."""
+    path = folder / "grids" / "real.yaml"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(grid, encoding="utf-8")
+    argv = [sys.executable, "-m", "enginebench", "night", str(path), "--store", str(folder / "results")]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=840, check=False)
+    return done, Store(folder / "results")
+
+
+def engines_left(model: str) -> list[psutil.Process]:
+    found = psutil.process_iter(["cmdline"])
+    return [one for one in found if "serve" in (words := one.info["cmdline"] or []) and model in " ".join(words)]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="vLLM's CPU build is for Linux")
+def test_a_real_night_on_vllm(tmp_path):
+    done, store = night(tmp_path, GRID)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (result,) = store.results()
+    assert (result.status, result.engine.reported_version) == ("complete", "0.32.0")
+    assert len(result.engine.installed) > 100
+    assert result.engine.lock_hash
+    assert result.engine.model_hash == "7ef915c9bf9d94d8d70211970476878352a5b95855c589ae987916d7a455242b"
+    requests = store.requests(result.trial)
+    assert (requests["status"] == "ok").all()
+    assert (requests["output_tokens"] == 64).all(), "output length is pinned"
+    assert (requests["usage_input_tokens"] == 128).all(), "ids for completions, template included for chat"
+    assert (requests["cached_tokens"].fillna(0) == 0).all()
+    runs = store.runs()
+    assert len(runs) == 4
+    for row in runs.to_dict("records"):
+        assert row["ttft_mean_ns"] + 63 * row["tpot_mean_ns"] == pytest.approx(row["e2el_mean_ns"], rel=1e-6)
+        busy = row["output_tps_per_accelerator_whole_run"] * row["e2el_mean_ns"] / 1e9 / 64
+        assert 1.6 < busy <= 2.01, "Little's law: two in flight"
+        assert 0.5 < row["server_cores"] <= result.environment.cores + 0.1
+        assert row["client_cores"] < 0.3
+    assert engines_left(result.engine.model_path) == []
+    again, _ = night(tmp_path, GRID)
+    assert "0 runs due" in again.stdout
+
+
+def test_a_real_refusal_of_a_flag_is_a_bad_argument(tmp_path):
+    done, store = night(tmp_path, GRID + "arguments: {vllm: {no-such-flag: 1}}\n")
+    assert done.returncode == 1
+    (result,) = store.results()
+    assert (result.status, result.stage, result.failure.failure_class) == ("failed", "start", "bad_argument")
+    assert "--no-such-flag" in result.failure.message
