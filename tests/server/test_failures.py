@@ -8,7 +8,8 @@ from enginebench.errors import FAILURE_CLASSES
 from enginebench.server import classify
 
 WARNING = (
-    "(APIServer pid=5642) WARNING 11-24 05:18:45 [system_utils.py:255] Found ulimit of 20000 and failed to automatically "
+    "(APIServer pid=5642) WARNING 11-24 05:18:45 [system_utils.py:255] Found ulimit of 20000 "
+    "and failed to automatically "
     "increase with error current limit exceeds maximum limit. This can cause fd limit errors like `OSError: [Errno 24] "
     "Too many open files`. Consider increasing with ulimit -n\n"
 )
@@ -76,11 +77,12 @@ REAL = {
     ),
     "truncated weights": (
         1,
-        WORKER
-        + "safetensors._safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata, file not "
+        WORKER + "safetensors._safetensors_rust.SafetensorError: Error while deserializing header: "
+        "incomplete metadata, file not "
         "fully covered\n" + CONSEQUENCE,
         "missing_weights",
-        "safetensors._safetensors_rust.SafetensorError: Error while deserializing header: incomplete metadata, file not "
+        "safetensors._safetensors_rust.SafetensorError: Error while deserializing header: "
+        "incomplete metadata, file not "
         "fully covered",
     ),
     "port taken": (
@@ -95,7 +97,8 @@ REAL = {
         + "ValueError: Available memory on node 0 (5.43/7.34 GiB) on kv cache allocation is "
         "less than requested memory for kv (2000.0 GiB).\n" + CONSEQUENCE + LEAK,
         "out_of_memory",
-        "ValueError: Available memory on node 0 (5.43/7.34 GiB) on kv cache allocation is less than requested memory for "
+        "ValueError: Available memory on node 0 (5.43/7.34 GiB) on kv cache allocation is less "
+        "than requested memory for "
         "kv (2000.0 GiB).",
     ),
     "no room for a KV block": (

@@ -140,7 +140,7 @@ def test_every_prompt_there_is_when_the_vocabulary_is_tiny() -> None:
 
 
 def test_a_prefix_as_long_as_the_prompt_is_refused() -> None:
-    with pytest.raises(UserError, match="workload w: shared_prefix_tokens 8 .* lower it below 8"):
+    with pytest.raises(UserError, match=r"workload w: shared_prefix_tokens 8 .* lower it below 8"):
         make(workload(8, 8), 1, 0)
 
 
@@ -204,7 +204,7 @@ def test_chat_without_a_tokenizer_says_what_to_do(tmp_path: Path) -> None:
 
 
 def test_chat_shorter_than_its_template_is_refused(folder: Path) -> None:
-    with pytest.raises(UserError, match="isl_tokens 31 leaves no token .* at least 32"):
+    with pytest.raises(UserError, match=r"isl_tokens 31 leaves no token .* at least 32"):
         make(workload(31, api="chat"), 1, 0, folder=folder, overhead=31)
 
 
