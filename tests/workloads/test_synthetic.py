@@ -129,7 +129,7 @@ def test_ids_spread_over_the_whole_vocabulary() -> None:
 
 def test_same_prompts_on_every_machine() -> None:
     text = repr(ids(make(workload(12, 4, name="pinned"), 5, 42)))
-    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "PINNED"
+    assert hashlib.sha256(text.encode()).hexdigest()[:16] == "89b55319506ffe25"
 
 
 def test_every_prompt_there_is_when_the_vocabulary_is_tiny() -> None:
@@ -172,7 +172,7 @@ def test_chat_prefix_is_shared_whatever_the_seed(folder: Path) -> None:
 
 def test_text_is_repaired_where_words_merge(tmp_path: Path) -> None:
     """A tokenizer that does not split at spaces: two words side by side can become one token."""
-    words = ["red", "blue", "green"]
+    words = ["red", "blue", "gold"]
     pieces = [*"▁abcdefghijklmnopqrstuvwxyz"]
     merges: list[tuple[str, str]] = []
 
@@ -191,7 +191,7 @@ def test_text_is_repaired_where_words_merge(tmp_path: Path) -> None:
 
     tokenizer.decoder = decoders.Metaspace()
     tokenizer.save(str(tmp_path / "tokenizer.json"))
-    assert len(tokenizer.encode("green red blue").ids) == 2
+    assert len(tokenizer.encode("gold red blue").ids) == 2
     prompts = make(workload(40, api="chat"), 30, 9, folder=tmp_path)
     assert any("red blue" in (prompt.text or "") for prompt in prompts)
     assert lengths(prompts, tmp_path) == {40}
