@@ -10,6 +10,7 @@ from rich.table import Table
 
 from enginebench.metrics import METRICS
 from enginebench.night import Planned
+from enginebench.records import Job
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,7 +98,7 @@ def show_plan(planned: Planned, screen: Console) -> None:
         )
         screen.print(
             f"    {due.get(job.id, 0)} of {len(job.run_keys())} runs due ({job.repeats} repeats of "
-            f"{', '.join(point.label() for point in job.points)}), {estimate}",
+            f"{_points(job)}), {estimate}",
             highlight=False,
             soft_wrap=True,
         )
@@ -106,6 +107,14 @@ def show_plan(planned: Planned, screen: Console) -> None:
         f"{planned.due.runs_due} runs due, {planned.due.runs_fresh} fresh; "
         f"about {planned.accelerator_hours():.2f} accelerator-hours."
     )
+
+
+def _points(job: Job) -> str:
+    """The points of a job, its loads behind each workload: `chat c1 c8 r0.5, code c1`."""
+    loads: dict[str, list[str]] = {}
+    for point in job.points:
+        loads.setdefault(point.workload.name, []).append(point.load.label())
+    return ", ".join(" ".join([workload, *labels]) for workload, labels in loads.items())
 
 
 def show_skips(planned: Planned, screen: Console) -> None:
