@@ -1,0 +1,110 @@
+"""The command line: its options are frozen, help fits a screen and comes at once, a mistake is one line and exit 2."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+
+import pytest
+
+from enginebench import commands
+from enginebench.cli import parser
+
+OPTIONS = {
+    "night": {"grid", "--again", "--site", "--store", "--cache", "--pages"},
+    "plan": {"grid", "--site", "--store"},
+    "run": {"job", "--out", "--events", "--cache"},
+    "results": {"action", "path", "--where", "--store"},
+    "site": {"--serve", "--store", "--pages"},
+    "doctor": {"--cache"},
+    "metrics": set(),
+}
+"""A new option is a decision: it is made here too."""
+
+
+def subparsers():
+    (found,) = [one for one in parser()._actions if isinstance(one, argparse._SubParsersAction)]
+    return found.choices
+
+
+def enginebench(*words, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "enginebench", *words], capture_output=True, text=True, cwd=cwd, timeout=120
+    )
+
+
+def test_commands_and_their_options_are_these():
+    found = {
+        name: {(action.option_strings or [action.dest])[-1] for action in one._actions} - {"--help"}
+        for name, one in subparsers().items()
+    }
+    assert found == OPTIONS
+    assert all(callable(getattr(commands, name)) for name in OPTIONS)
+
+
+@pytest.mark.parametrize("name", ["", *OPTIONS])
+def test_help_fits_one_screen(name):
+    text = (subparsers()[name] if name else parser()).format_help()
+    assert text.count("\n") <= 40
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_help_loads_nothing_heavy():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "enginebench", "--help"], capture_output=True, text=True, timeout=60
+    )
+    loaded = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
+    assert "argparse" in loaded
+    assert not loaded & {"pandas", "numpy", "pydantic", "plotly", "scipy", "pyarrow", "rich", "psutil", "tokenizers"}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["plan", "nothing.yaml"], "nothing.yaml: no such file here or among the shipped ones; "),
+        (["night", "grid.yaml", "--site", "nowhere.yaml"], "nowhere.yaml: no such file"),
+        (["run", "none.json", "--out", "x"], "none.json: cannot be read: No such file or directory; "),
+        (["results", "list", "--where", "engine"], "--where engine: no `=` in it; write KEY=VALUE"),
+        (["results", "list", "--where", "colour=red"], "filter `colour`: no such filter; known: night, grid"),
+        (["results", "export"], "results export: no path; name the file to write"),
+        (["results", "export", "runs.xls"], "runs.xls: no format `xls`; end the name with one of .csv"),
+        (["results", "ingest", "."], ".: holds no result.json: the trial is not finished; "),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_with_a_remedy_and_exit_code_2(tmp_path, words, message):
+    (tmp_path / "grid.yaml").write_text("description: x\n")
+    done = enginebench(*words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(message)
+    assert done.stderr.count("\n") == 1
+    assert not (tmp_path / "results").exists()
+
+
+def test_three_mistakes_in_a_grid_are_three_lines_in_order(tmp_path):
+    (tmp_path / "bad.yaml").write_text(
+        "description: planted mistakes\nmodels: [smollm2-135m-instruct]\nengines: [vlm]\n"
+        "workloads: [synthetic-128-64]\nprecisions: [bf16]\nloads: {concurrency: [1, eight]}\nrepeets: 3\n"
+    )
+    done = enginebench("plan", "bad.yaml", cwd=tmp_path)
+    assert done.returncode == 2
+    first, second, third = done.stderr.splitlines()
+    assert first.startswith("bad.yaml:3: no engine `vlm`; did you mean `vllm`? known: ")
+    assert second == 'bad.yaml:6: `loads.concurrency.1` is "eight"; input should be a valid integer'
+    assert third.startswith("bad.yaml:7: unknown key `repeets`; did you mean `repeats`?")
+
+
+def test_an_empty_store_lists_and_exports_nothing_without_a_complaint(tmp_path):
+    assert enginebench("results", "list", cwd=tmp_path).returncode == 0
+    assert enginebench("results", "points", cwd=tmp_path).returncode == 0
+    assert enginebench("results", "export", "runs.json", cwd=tmp_path).returncode == 0
+    assert json.loads((tmp_path / "runs.json").read_text())["rows"] == []
+
+
+def test_a_reader_that_stops_reading_is_no_traceback(tmp_path):
+    argv = f"{sys.executable} -m enginebench metrics | head -1"
+    done = subprocess.run(["bash", "-c", argv], capture_output=True, text=True, timeout=60)
+    assert done.stdout == "# Metrics\n"
+    assert "Traceback" not in done.stderr
