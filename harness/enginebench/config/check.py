@@ -44,7 +44,7 @@ def in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:
 def nearest(word: str, known: Iterable[str]) -> str:
     """A remedy that names the closest of `known`, or all of them."""
     names = sorted(known)
-    close = difflib.get_close_matches(word, names, n=1)
+    close = difflib.get_close_matches(word, names, n=1) or [name for name in names if word and name.startswith(word)]
     listed = ", ".join(names) or "none"
     return f"did you mean `{close[0]}`? known: {listed}" if close else f"known: {listed}"
 
