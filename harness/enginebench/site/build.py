@@ -14,12 +14,15 @@ from enginebench.store import Store
 def build(store: Store, out: Path) -> Path:
     """Build the dashboard of `store` in `out`; gives its `index.html`.
 
-    Built aside and swapped in, so that a crash leaves the old one. The chart library is plotly.js as the `plotly`
+    Built aside and swapped in, so that a crash leaves the old one: under its name or, between the two renames, as
+    `<out>.old`, which the next build puts back first. The chart library is plotly.js as the `plotly`
     package carries it: kept by others, self-contained, with intervals, zoom and log scales built in.
     """
     import plotly
 
-    aside = out.with_name(out.name + ".making")
+    aside, old = out.with_name(out.name + ".making"), out.with_name(out.name + ".old")
+    if old.exists() and not out.exists():
+        old.rename(out)  # the last build was killed between its two renames
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
     for name in ("index.html", "app.js", "style.css"):
@@ -29,7 +32,6 @@ def build(store: Store, out: Path) -> Path:
     (aside / "data.json").write_text(text, encoding="utf-8")
     # A page opened from disk may not fetch a file, but it may load a script.
     (aside / "data.js").write_text(f"window.ENGINEBENCH = {script_safe(text)};\n", encoding="utf-8")
-    old = out.with_name(out.name + ".old")
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():
         out.rename(old)
