@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from enginebench.config.check import build, in_order, nearest
 from enginebench.config.documents import Document, load
 from enginebench.config.schema import Fact, Grid, Hardware, ResolvedGrid, Site
 from enginebench.errors import Mistake, UserError, mistake
-from enginebench.records import Engine, Model, PackageSource, VenvProvision, Workload
+from enginebench.records import Engine, Model, PackageSource, Parallelism, VenvProvision, Workload
 
 __all__ = [
     "Fact",
@@ -30,6 +31,8 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_PINNED = re.compile(r"[\w.-]+(\[[\w.,-]+\])?\s*==\s*[^\s*,;]+(\s*;.*)?")
+"""`name==version`, with extras and an environment marker if need be; no range, no wildcard."""
 
 
 def shipped(folder: str) -> Mapping[str, Path]:
@@ -49,13 +52,16 @@ def _pins(document: Document, location: tuple[str, ...], name: str) -> list[str]
     path = document.path.parent / name
     try:
         lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         raise mistake(document.place(location), f"no file {path}", "name a requirements file beside this one") from None
-    pins = [line for line in lines if line]
-    loose = [line for line in pins if "==" not in line]
+    loose = [
+        Mistake(place=f"{path}:{number}", problem=f"`{line}` is not pinned", remedy="write name==version")
+        for number, line in enumerate(lines, start=1)
+        if line and not _PINNED.fullmatch(line)
+    ]
     if loose:
-        raise mistake(str(path), f"`{loose[0]}` is not pinned", "write name==version")
-    return pins
+        raise UserError(loose)
+    return [line for line in lines if line]
 
 
 def read_model(path: Path) -> Model:
@@ -192,12 +198,14 @@ def _impossible(grid: Grid, document: Document) -> Iterable[Mistake]:
                 problem=f"`include.{index}` has {'no' if item.concurrency is None else 'two'} loads",
                 remedy="give one of `concurrency` and `rate_rps`",
             )
-    for kind in ("models", "engines", "workloads", "precisions"):
-        names = getattr(grid, kind)
-        for index, name in enumerate(names):
-            if name in names[:index]:
+    axes = [(axis, getattr(grid, axis)) for axis in ("models", "engines", "workloads", "precisions", "parallelism")]
+    axes += [(f"loads.{axis}", getattr(grid.loads, axis)) for axis in ("concurrency", "rate_rps")]
+    for axis, values in axes:
+        for index, value in enumerate(values):
+            if value in values[:index]:
+                shown = value.label() if isinstance(value, Parallelism) else value
                 yield Mistake(
-                    place=document.place((kind, index)),
-                    problem=f"`{kind}` names `{name}` twice",
+                    place=document.place((*axis.split("."), index)),
+                    problem=f"`{axis}` names `{shown}` twice",
                     remedy="keep one of them",
                 )

@@ -6,7 +6,7 @@ import difflib
 import json
 import typing
 from collections.abc import Iterable, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from functools import cache
 from typing import Any, TypeVar
 
@@ -30,9 +30,7 @@ def build(kind: type[T], document: Document, data: Any | None = None) -> T:
     try:
         result: T = _adapter(kind).validate_json(text, strict=True)  # type: ignore[arg-type]
     except ValidationError as error:
-        raise UserError(
-            in_order([_mistake(kind, document, item) for item in error.errors(include_url=False)])
-        ) from None
+        raise UserError(in_order(_mistakes(kind, document, error.errors(include_url=False)))) from None
     return result
 
 
@@ -47,6 +45,21 @@ def nearest(word: str, known: Iterable[str]) -> str:
     close = difflib.get_close_matches(word, names, n=1) or [name for name in names if word and name.startswith(word)]
     listed = ", ".join(names) or "none"
     return f"did you mean `{close[0]}`? known: {listed}" if close else f"known: {listed}"
+
+
+def _mistakes(kind: Any, document: Document, items: Sequence[ErrorDetails]) -> Iterable[Mistake]:
+    """One mistake a place: a list with a wrong item is not also too short, nor a value wrong once a possible type."""
+    told: dict[tuple[str, str], Mistake] = {}
+    for item in items:
+        inner = any(other["loc"][: len(item["loc"])] == item["loc"] for other in items if other is not item)
+        if item["type"] == "too_short" and inner:
+            continue
+        one = _mistake(kind, document, item)
+        first = told.setdefault((one.place, one.problem), one)
+        if first.remedy != one.remedy:
+            remedy = f"{first.remedy} or {one.remedy.removeprefix('input should be ')}"
+            told[one.place, one.problem] = replace(first, remedy=remedy)
+    return told.values()
 
 
 def _mistake(kind: Any, document: Document, item: ErrorDetails) -> Mistake:
@@ -80,7 +93,8 @@ def _keys_at(kind: Any, location: Sequence[str | int], document: Document) -> li
     if len(candidates) > 1 and isinstance(value, dict):
         tagged = [member for member in candidates if value.get("kind") in _literal(member, "kind")]
         candidates = tagged or candidates
-    return [item.name for member in candidates for item in fields(member)]
+    # The file's name is its key: `name` at the top is not for writing.
+    return [item.name for member in candidates for item in fields(member) if location or item.name != "name"]
 
 
 def _members(node: Any) -> list[Any]:

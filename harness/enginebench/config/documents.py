@@ -33,7 +33,11 @@ class Document:
     def known(self, location: Sequence[str | int]) -> Location:
         """The part of `location` that exists in the file; names that a checker put between are left out."""
         found: Location = ()
-        for part in location:
+        for index, part in enumerate(location):
+            around = self.value(found)
+            # The `kind` that tells records apart is such a name, even where a key beside it is called the same.
+            if isinstance(around, dict) and around.get("kind") == part and index < len(location) - 1:
+                continue
             if (*found, part) in self.lines:
                 found = (*found, part)
         return found
@@ -53,10 +57,18 @@ def load(path: Path) -> Document:
     except (OSError, UnicodeDecodeError) as error:
         raise mistake(str(path), f"cannot be read ({error})", "name an existing YAML file") from None
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        return _document(path, yaml.compose(text, Loader=yaml.SafeLoader))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise mistake(f"{path}:{line}", f"not YAML: {error.problem}", "mend the syntax there") from None
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise mistake(f"{path}:{line}", f"not YAML: character #x{error.character:04x}", "take it out") from None
+    except RecursionError:
+        raise mistake(f"{path}:1", "a value lies within itself, or too deep", "write it out flat") from None
+
+
+def _document(path: Path, node: yaml.Node | None) -> Document:
     if not isinstance(node, yaml.MappingNode):
         raise mistake(f"{path}:1", "the file holds no mapping", "write `key: value` lines")
     lines: dict[Location, int] = {(): 1}
@@ -86,7 +98,11 @@ def _build(node: yaml.Node, location: Location, lines: dict[Location, int], doub
             lines[(*location, index)] = item.start_mark.line + 1
             items.append(_build(item, (*location, index), lines, doubles, path))
         return items
-    return _scalar(node)
+    try:
+        return _scalar(node)
+    except (ValueError, LookupError):
+        shown = f"`{str(node.value)[:40]}` is no {node.tag.rpartition(':')[2]}"
+        raise mistake(f"{path}:{node.start_mark.line + 1}", shown, "write another value, or quote it") from None
 
 
 def _scalar(node: yaml.Node) -> Any:

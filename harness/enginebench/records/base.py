@@ -16,8 +16,8 @@ Scalar = bool | int | float | str | None
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 def record(cls: type[T]) -> type[T]:
-    """Make `cls` a frozen, slotted, keyword-only dataclass that pydantic reads with unknown keys forbidden."""
-    cls.__pydantic_config__ = {"extra": "forbid"}  # type: ignore[attr-defined]
+    """Make `cls` a frozen, slotted, keyword-only dataclass; pydantic reads it without unknown keys, NaN, infinities."""
+    cls.__pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # type: ignore[attr-defined]
     return dataclass(frozen=True, slots=True, kw_only=True)(cls)
 
 
