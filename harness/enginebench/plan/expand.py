@@ -106,12 +106,12 @@ def _matches(match: Match, one: Combination, vendor: str) -> bool:
 
 
 def _breaks(constraint: Constraint, one: Combination, devices: int) -> bool:
-    load = one.load
-    if isinstance(load, ClosedLoop) and constraint.concurrency_at_most is not None:
-        return load.concurrency > constraint.concurrency_at_most
-    if isinstance(load, OpenLoop) and constraint.rate_rps_at_most is not None:
-        return load.rate_rps > constraint.rate_rps_at_most
-    return constraint.devices_at_most is not None and devices > constraint.devices_at_most
+    pairs = (
+        (constraint.concurrency_at_most, one.load.concurrency if isinstance(one.load, ClosedLoop) else None),
+        (constraint.rate_rps_at_most, one.load.rate_rps if isinstance(one.load, OpenLoop) else None),
+        (constraint.devices_at_most, devices),
+    )
+    return any(limit is not None and value is not None and value > limit for limit, value in pairs)
 
 
 def _ruled_out(grid: Grid, one: Combination, vendor: str, devices: int) -> str | None:
