@@ -8,14 +8,25 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 from enginebench import __version__
 from enginebench.errors import UserError
 
 
+class _Parser(argparse.ArgumentParser):
+    """Tells a mistake in one line; takes no option by a part of its name, which the next option may share."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see `{self.prog} --help`\n")
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="enginebench", description="Nightly benchmarks of open-source LLM inference engines, with error bars."
     )
     top.add_argument("--version", action="version", version=f"enginebench {__version__}")
