@@ -15,13 +15,15 @@ FORMATS = ("csv", "parquet", "json")
 
 
 def export(frame: pd.DataFrame, path: Path) -> None:
-    """Write `frame` to `path` in the format of its suffix; raises UserError for another suffix.
+    """Write `frame` to `path` in the format of its suffix; raises UserError for another suffix or no such folder.
 
     Missing is an empty cell in CSV and null in the others; `marks` are joined by `;` in CSV.
     """
     kind = path.suffix.lstrip(".")
     if kind not in FORMATS:
         raise mistake(str(path), f"no format `{kind}`", f"end the name with one of .{', .'.join(FORMATS)}")
+    if not path.parent.is_dir():
+        raise mistake(str(path), f"no folder {path.parent}", "make it, or name another file")
     if kind == "parquet":
         frame.to_parquet(path, index=False)
     elif kind == "csv":

@@ -41,9 +41,11 @@ class Ingested:
 
 
 class Store:
-    """Results under one folder; a folder that is not there is an empty store."""
+    """Results under one folder; a folder that is not there is an empty store. Raises UserError where a file is."""
 
     def __init__(self, root: Path) -> None:
+        if root.exists() and not root.is_dir():
+            raise mistake(str(root), "is no folder", "name the folder of the results store")
         self.root = root
 
     def ingest(self, folder: Path) -> Ingested:
