@@ -58,12 +58,12 @@ def show_points(points: pd.DataFrame, screen: Console) -> None:
         table.add_column("marks")
         for row in part.sort_values(["workload", "load_kind", "concurrency", "rate_rps"]).to_dict("records"):
             cells = [_cell(row, name) for name in SHOWN]
-            count = f"{row['starts']}×{row['repeats'] // max(1, row['starts'])}"
+            count = f"{row['starts']}×{figure(row['repeats'] / row['starts'])}"
             table.add_row(row["workload"], row["load"], count, *cells, ", ".join(row["marks"]))
         screen.print(table)
     if len(points):
         screen.print(
-            "c8: eight requests in flight; r0.5: Poisson arrivals, 0.5 a second. n: server starts × repeats. An "
+            "c8: eight requests in flight; r0.5: Poisson arrivals, 0.5 a second. n: server starts × mean repeats. An "
             "interval from one start covers its repeats, not restarts.",
             highlight=False,
         )
@@ -125,9 +125,9 @@ def show_skips(planned: Planned, screen: Console) -> None:
     if by_reason:
         screen.print(f"{len(planned.plan.skips)} combinations skipped:")
     for reason, labels in by_reason.items():
-        screen.print(f"  {reason}", highlight=False, soft_wrap=True)
+        screen.print(f"  {reason}", highlight=False, markup=False, soft_wrap=True)
         for label in labels:
-            screen.print(f"    {label}", highlight=False)
+            screen.print(f"    {label}", highlight=False, markup=False)
 
 
 def show_runs(runs: pd.DataFrame, screen: Console) -> None:
