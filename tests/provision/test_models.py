@@ -57,6 +57,12 @@ def test_a_folder_is_used_where_it_is_with_the_hash_of_its_weights(folder, model
     assert ready.weights_hash == sha256(b"firstsecond")
 
 
+def test_weights_are_hashed_in_the_order_of_their_names(folder, model, cache):
+    for letter in "hbfdgcea":
+        (folder / f"{letter}.safetensors").write_text(letter)
+    assert local(folder, model, cache).weights_hash == sha256(b"abcdefghfirstsecond")
+
+
 def test_a_relative_folder_is_resolved(folder, model, cache, monkeypatch):
     monkeypatch.chdir(folder.parent)
     assert local(folder.name, model, cache).path == folder

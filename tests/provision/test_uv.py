@@ -30,6 +30,16 @@ def test_the_extra_index_is_asked_for_what_is_missing(shelf, cache, index, pinne
     assert "/simple/two/" in index.requests
 
 
+def test_an_older_version_on_the_extra_index_hides_nothing(cache, index, pinned, tmp_path, monkeypatch):
+    write_wheel(tmp_path / "first", "one", "2.0")
+    write_wheel(index.folder, "one", "1.0")
+    write_wheel(index.folder, "two")
+    with serving(tmp_path / "first") as first:
+        monkeypatch.setenv("PIP_INDEX_URL", first.url)
+        prepared = prepare(pinned("one==2.0", "two==1.0", extra_index=index.url), cache, print)
+    assert prepared.installed == ("one==2.0", "two==1.0")
+
+
 def test_what_the_extra_index_lacks_too_is_named(cache, index, pinned):
     with pytest.raises(TrialError, match=r"nowhere==1\.0") as caught:
         prepare(pinned("nowhere==1.0", extra_index=index.url), cache, print)
@@ -51,8 +61,8 @@ def test_a_build_asks_the_indexes_and_folders_of_pips_settings(shelf, cache, ind
     write_wheel(folders[0], "two")
     write_wheel(folders[1], "three")
     write_wheel(index.folder, "four")
-    write_wheel(index.folder, "both", "1.0")
-    write_wheel(tmp_path / "second", "both", "2.0")
+    write_wheel(index.folder, "both", "2.0")
+    write_wheel(tmp_path / "second", "both", "1.0")
     for name in ("PIP_FIND_LINKS", "PIP_INDEX_URL"):
         monkeypatch.delenv(name)
     with serving(tmp_path / "second") as second:

@@ -37,6 +37,12 @@ def test_an_environment_holds_the_pins_and_nothing_else(shelf, cache, pinned):
         inside(prepared, "import numpy")
 
 
+def test_what_the_pins_leave_out_is_left_out(shelf, cache, pinned):
+    write_wheel(shelf, "one", requires="two")
+    write_wheel(shelf, "two")
+    assert prepare(pinned("one==1.0"), cache, print).installed == ("one==1.0",)
+
+
 def test_the_command_is_the_environments_own(shelf, cache, pinned):
     files = {
         "serve.py": "def main(): print('served')\n",
