@@ -79,8 +79,8 @@ def test_figures_stand_under_their_unit_with_their_interval(shown):
 
 
 def test_a_single_run_has_no_interval_and_0_is_no_dash(shown):
-    *_, goodput, marks = cells(shown(a_trial("t", [a_run(0, goodput_rps=0.0)])), "short")
-    assert (goodput, marks) == ("0", "")
+    *_, ttft, _, goodput, marks = cells(shown(a_trial("t", [a_run(0, goodput_rps=0.0, ttft_mean_ns=37.5e6)])), "short")
+    assert (ttft, goodput, marks) == ("37.5", "0", "")
 
 
 def test_starts_and_runs_that_were_left_out_show_in_n(shown):
