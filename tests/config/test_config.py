@@ -139,7 +139,7 @@ def test_an_engines_pins_are_read_in_and_must_be_exact(tmp_path):
     assert isinstance(provision, VenvProvision)
     assert provision.pins == ("vllm==1.0.0", "torch==2.0")
     (tmp_path / "pins.txt").write_text("vllm>=1.0\n")
-    with pytest.raises(UserError, match=r"pins\.txt: `vllm>=1\.0` is not pinned; write name==version"):
+    with pytest.raises(UserError, match=r"pins\.txt:1: `vllm>=1\.0` is not pinned; write name==version"):
         config.read_engine(tmp_path / "e.yaml")
     (tmp_path / "pins.txt").unlink()
     (line,) = mistakes(config.read_engine, tmp_path / "e.yaml", engine)
