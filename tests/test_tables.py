@@ -50,7 +50,7 @@ UNITS = {"_ns": "ns", "_w": "W", "_j": "J", "_bytes": "bytes", "_c": "Celsius", 
 """How a column's name ends, to the unit that its meaning must state."""
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(requests, max_size=6))
 def test_requests_are_read_as_they_were_written(rows):
     with tempfile.TemporaryDirectory() as folder:

@@ -36,7 +36,7 @@ def beats(a, b, x_higher, y_higher):
     return min(gains) >= 0 and max(gains) > 0
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(points, st.booleans(), st.booleans())
 def test_what_is_on_it_is_beaten_by_none_and_what_is_not_by_one_on_it(given_points, x_higher, y_higher):
     found = frontier(given_points, x_higher=x_higher, y_higher=y_higher)
@@ -49,7 +49,7 @@ def test_what_is_on_it_is_beaten_by_none_and_what_is_not_by_one_on_it(given_poin
             assert any(beats(other, point, x_higher, y_higher) for other in best)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(points, st.randoms(use_true_random=False))
 def test_the_order_of_points_does_not_matter(given_points, random):
     shuffled = random.sample(given_points, len(given_points))

@@ -63,7 +63,7 @@ def test_equal_values_have_an_interval_of_no_width():
     assert found.low == pytest.approx(5) == found.centre == found.high
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(values, st.integers(1, 4), st.floats(1e-3, 1e3))
 def test_another_unit_scales_the_interval_and_another_order_does_not_matter(samples, starts, factor):
     labels = [str(index % starts) for index in range(len(samples))]

@@ -62,7 +62,7 @@ def figures(requests, load, *, devices=2, slo=SLO):
     return summarise(requests, load=load, devices=devices, slo=slo, energy_j=10.0)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(runs, loads)
 def test_input_and_output_throughput_sum_to_the_total(requests, load):
     found = figures(requests, load).metrics
@@ -71,7 +71,7 @@ def test_input_and_output_throughput_sum_to_the_total(requests, load):
         assert each == [None] * 3 or each[0] + each[1] == pytest.approx(each[2])
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(runs, st.integers(0, 2**32))
 def test_the_order_of_requests_does_not_matter(requests, seed):
     # Distinct send times: which of equal ones is a slot's first would be a matter of order.
@@ -91,7 +91,7 @@ def stretched(r, k):
     return replace(r, **times, event_ns=tuple(time * k for time in r.event_ns))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(runs, loads, st.integers(2, 1000))
 def test_times_k_times_as_long_give_latencies_k_times_as_long_and_rates_a_kth(requests, load, k):
     slo = Slo(ttft_ns=SLO.ttft_ns * k, tpot_ns=SLO.tpot_ns * k)
@@ -104,7 +104,7 @@ def test_times_k_times_as_long_give_latencies_k_times_as_long_and_rates_a_kth(re
         assert long.metrics[name] == expected, name
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(runs, loads)
 def test_twice_the_accelerators_halve_what_is_per_accelerator_and_nothing_else(requests, load):
     once, twice = figures(requests, load, devices=1).metrics, figures(requests, load, devices=2).metrics
@@ -113,7 +113,7 @@ def test_twice_the_accelerators_halve_what_is_per_accelerator_and_nothing_else(r
         assert twice[name] == (None if value is None else pytest.approx(value * factor)), name
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(runs, loads)
 def test_the_window_lies_inside_the_run(requests, load):
     found = figures(requests, load)
@@ -123,7 +123,7 @@ def test_the_window_lies_inside_the_run(requests, load):
         assert begin <= found.window_ns[0] < found.window_ns[1] <= end
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(runs, loads, st.integers(0, 800), st.integers(0, 200))
 def test_goodput_is_at_most_the_throughput_of_completed_requests(requests, load, ttft_us, tpot_us):
     slo = Slo(ttft_ns=ttft_us * US, tpot_ns=tpot_us * US)
@@ -131,7 +131,7 @@ def test_goodput_is_at_most_the_throughput_of_completed_requests(requests, load,
     assert 0 <= found["goodput_rps"] <= found["requests_rps_whole_run"] * (1 + 1e-12)
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(runs, loads)
 def test_every_metric_has_a_finite_value_or_a_reason(requests, load):
     found = figures(requests, load)
@@ -140,7 +140,7 @@ def test_every_metric_has_a_finite_value_or_a_reason(requests, load):
     assert all(value is None or math.isfinite(value) for value in found.metrics.values())
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 500), st.integers(2, 9)), min_size=29, max_size=80))
 def test_a_percentile_of_interactivity_is_one_of_the_requests_own_figures(rows):
     requests = [request(i, i * 10_000, 5, [gap] * (n - 1), n, True, 0) for i, (gap, n) in enumerate(rows)]

@@ -70,7 +70,7 @@ def test_what_a_trial_says_cannot_end_the_script(tmp_path, out):
     assert data["trials"][0]["failure"]["message"] == words
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.text(st.sampled_from('<>/!-\\"\n\u2028\u2029é😀sc')), max_size=5))
 def test_a_safe_script_means_the_same(value):
     for ascii_only in (True, False):
