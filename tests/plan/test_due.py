@@ -1,0 +1,117 @@
+"""What is left to measure of a plan, and how long it takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from builders import (
+    a_deployment,
+    a_job,
+    a_part,
+    a_point,
+    a_workload,
+    an_attempt,
+    an_inventory,
+    closed,
+    opened,
+    resolved,
+)
+from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
+from enginebench.plan.estimate import START_S
+from enginebench.records import Job, RunKey, series_id
+
+
+def plan_of(*jobs: Job) -> Plan:
+    return Plan(grid="test", site="lab", jobs=jobs, skips=())
+
+
+A, B = a_job(), a_job(seed=1)
+ALL = A.run_keys()
+
+
+def test_without_results_every_run_of_every_job_is_due() -> None:
+    left = due(plan_of(A, B), "2026-11-24", {})
+    assert [attempt.job for attempt in left.attempts] == [A, B]
+    assert all(attempt.runs == ALL for attempt in left.attempts)
+    assert all((attempt.night, attempt.grid) == ("2026-11-24", "test") for attempt in left.attempts)
+    assert (left.runs_due, left.runs_fresh) == (18, 0)
+
+
+def test_only_fresh_runs_are_left_out_and_the_rest_keeps_its_order() -> None:
+    fresh = {ALL[0], ALL[4]}
+    left = due(plan_of(A, B), "2026-11-24", {A.id: fresh})
+    first, second = left.attempts
+    assert first.runs == tuple(key for key in ALL if key not in fresh)
+    assert second.runs == ALL
+    assert (left.runs_due, left.runs_fresh) == (16, 2)
+    assert first.job == A, "the job's id is that of all its runs"
+
+
+def test_a_job_all_of_whose_runs_are_fresh_is_no_attempt() -> None:
+    left = due(plan_of(A, B), "2026-11-24", {A.id: set(ALL), B.id: set(ALL)})
+    assert left == Due(attempts=(), runs_due=0, runs_fresh=18)
+
+
+def test_results_of_another_job_or_of_runs_the_job_lacks_make_nothing_fresh() -> None:
+    left = due(plan_of(A), "2026-11-24", {"another": set(ALL), A.id: {RunKey(point=9, repeat=9)}})
+    assert (left.runs_due, left.runs_fresh) == (9, 0)
+
+
+def test_a_plan_of_nothing_leaves_nothing() -> None:
+    assert due(plan_of(), "2026-11-24", {}) == Due(attempts=(), runs_due=0, runs_fresh=0)
+
+
+def test_a_planned_job_is_due_by_the_id_under_which_it_was_measured() -> None:
+    plan = make_plan(resolved(), an_inventory(), a_part())
+    (job,) = plan.jobs
+    again = make_plan(resolved(), an_inventory(), a_part())
+    assert due(again, "2026-11-25", {job.id: set(job.run_keys())}).attempts == ()
+
+
+# Estimates: a part of 1 TB/s reads 2 GB of weights in 2 ms, so 20 tokens take a request 40 ms.
+
+REQUEST_S = 0.04
+
+
+def test_a_closed_loop_takes_its_waves() -> None:
+    assert run_seconds(a_deployment(), a_point(load=closed(4), requests=16), a_part(), {}) == pytest.approx(
+        4 * REQUEST_S
+    )
+    assert run_seconds(a_deployment(), a_point(load=closed(5), requests=16), a_part(), {}) == pytest.approx(
+        4 * REQUEST_S
+    )
+
+
+def test_an_open_loop_takes_as_long_as_its_arrivals() -> None:
+    assert run_seconds(a_deployment(), a_point(load=opened(0.5), requests=16), a_part(), {}) == pytest.approx(32)
+    assert run_seconds(a_deployment(), a_point(load=opened(1e6), requests=16), a_part(), {}) == pytest.approx(REQUEST_S)
+
+
+def test_devices_read_their_shares_at_once() -> None:
+    point = a_point(load=closed(1), requests=1)
+    assert run_seconds(a_deployment(devices=4), point, a_part(), {}) == pytest.approx(REQUEST_S / 4)
+    assert run_seconds(a_deployment(precision="fp8"), point, a_part(), {}) == pytest.approx(REQUEST_S / 2)
+    long = a_point(load=closed(1), requests=1, workload=a_workload(osl_tokens=200))
+    assert run_seconds(a_deployment(), long, a_part(), {}) == pytest.approx(10 * REQUEST_S)
+
+
+def test_a_part_that_nobody_described_is_estimated_all_the_same() -> None:
+    assert run_seconds(a_deployment(), a_point(), None, {}) > 0
+
+
+def test_what_was_measured_counts_instead_also_of_another_version() -> None:
+    measured = {series_id(a_deployment(), a_point()): 7.5}
+    assert run_seconds(a_deployment(), a_point(), a_part(), measured) == 7.5
+    assert run_seconds(a_deployment(engine_version="9.9"), a_point(), a_part(), measured) == 7.5
+    assert run_seconds(a_deployment(), a_point(load=closed(1)), a_part(), measured) != 7.5
+
+
+def test_an_attempt_takes_a_start_its_due_runs_and_the_warm_up_of_their_points() -> None:
+    job = a_job(points=(a_point(requests=16, warmup_requests=4), a_point(load=closed(1), requests=8)))
+    measured = {
+        series_id(job.deployment, point): seconds for point, seconds in zip(job.points, (10, 1000), strict=True)
+    }
+    three = an_attempt(job=job, runs=tuple(RunKey(point=0, repeat=repeat) for repeat in range(3)))
+    assert job_seconds(three, a_part(), measured) == pytest.approx(START_S + 3 * 10 + 10 * 4 / 16)
+    one_more = an_attempt(job=job, runs=(*three.runs, RunKey(point=1, repeat=0)))
+    assert job_seconds(one_more, a_part(), measured) == pytest.approx(START_S + 32.5 + 1000 * (1 + 4 / 8))
