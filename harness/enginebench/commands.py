@@ -43,7 +43,7 @@ def night(options: argparse.Namespace) -> int:
     newest = runs[runs["night"] == runs["night"].max()]
     report.show_points(summarise_points(newest), screen)
     for line in done.failures:
-        screen.print(f"[red]failed[/red] {line}", highlight=False)
+        screen.print("failed", line, style="red", markup=False, highlight=False)
     pages = _build_site(options)
     screen.print(f"{done.measured} runs measured now; {len(runs)} of this grid in {store.root}", highlight=False)
     screen.print(f"Dashboard: {pages.resolve().as_uri()}", highlight=False, soft_wrap=True)

@@ -89,6 +89,7 @@ def test_there_is_no_window_where_the_slots_were_never_busy_together():
     assert steady_window(late, closed(2)) is None
     assert steady_window((*TWO_SLOTS[:1], failed(0, 50)), closed(2)) is None
     assert steady_window((asked(0, 10),), OPEN) is None
+    assert steady_window(TWO_SLOTS, closed(5)) is None
 
 
 def test_throughput_of_the_whole_run():

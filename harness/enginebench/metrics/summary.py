@@ -107,9 +107,9 @@ def steady_window(requests: Sequence[Request], load: Load) -> tuple[int, int] | 
     if not isinstance(load, ClosedLoop):
         begin, end = by_send[0].end_ns, by_send[-1].sent_ns
     else:
-        slots = min(load.concurrency, len(requests))
+        slots = load.concurrency
         first, last = _all_began(by_send[:slots]), _all_began(by_send[-slots:])
-        if first is None:
+        if first is None or len(requests) < slots:
             return None
         drain = min(request.end_ns for request in requests if request.end_ns >= by_send[-1].sent_ns)
         begin, end = first, drain if last is None else min(drain, last)
