@@ -71,11 +71,24 @@ def test_help_loads_nothing_heavy():
         (["results", "export"], "results export: no path; name the file to write"),
         (["results", "export", "runs.xls"], "runs.xls: no format `xls`; end the name with one of .csv"),
         (["results", "ingest", "."], ".: holds no result.json: the trial is not finished; "),
+        (["results", "export", "gone/runs.csv"], "gone/runs.csv: no folder gone; make it, or name another file"),
+        (["results", "list", "--store", "grid.yaml"], "grid.yaml: is no folder; name the folder of the results store"),
+        (["site", "--store", "grid.yaml"], "grid.yaml: is no folder; "),
+        (["plan", ".", "--site", "runners/local.yaml"], ".: cannot be read ([Errno 21] Is a directory: '.'); "),
+        (["plan", "grid.yaml"], "grid.yaml:1: the file holds no mapping; write `key: value` lines"),
+        (["night", "grid.yaml"], "grid.yaml:1: the file holds no mapping; write `key: value` lines"),
+        (["run", "grid.yaml", "--out", "x"], "grid.yaml: file: Invalid JSON: "),
+        ([], "enginebench: the following arguments are required: COMMAND; see `enginebench --help`"),
+        (["knight"], "enginebench: argument COMMAND: invalid choice: 'knight' "),
+        (["plan"], "enginebench plan: the following arguments are required: grid; see `enginebench plan --help`"),
+        (["run", "job.json"], "enginebench run: the following arguments are required: --out; see "),
+        (["site", "--serve", "web"], "enginebench site: argument --serve: invalid int value: 'web'; see "),
+        (["plan", "grid.yaml", "--sit", "x"], "enginebench: unrecognized arguments: --sit x; see `enginebench --help`"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_mistake_is_one_line_with_a_remedy_and_exit_code_2(tmp_path, words, message):
-    (tmp_path / "grid.yaml").write_text("description: x\n")
+    (tmp_path / "grid.yaml").write_text("nothing\n")
     done = enginebench(*words, cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(message)

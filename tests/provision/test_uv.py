@@ -76,6 +76,15 @@ def test_a_build_asks_the_indexes_and_folders_of_pips_settings(shelf, cache, ind
         assert set(prepare(pinned(*pins), cache, print).installed) == set(pins)
 
 
+def test_a_machine_set_up_without_an_index_asks_none(shelf, cache, index, pinned, monkeypatch):
+    write_wheel(shelf, "one")
+    write_wheel(index.folder, "two")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(TrialError, match=r"two==1\.0"):
+        prepare(pinned("one==1.0", "two==1.0", extra_index=index.url), cache, print)
+    assert index.requests == []
+
+
 def test_without_settings_uv_looks_where_it_always_does(monkeypatch):
     for name in ("PIP_FIND_LINKS", "PIP_INDEX_URL"):
         monkeypatch.delenv(name)

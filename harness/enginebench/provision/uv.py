@@ -60,12 +60,14 @@ def pip_sources() -> tuple[str, ...]:
         check=False,
     )
     found: dict[str, list[str]] = {}
+    result: list[str] = []
     for line in asked.stdout.splitlines():
         name, _, value = line.partition("=")
         key = name.rpartition(".")[2].replace("_", "-")
         if key in ("index-url", "extra-index-url", "find-links"):
             found[key] = [*found.get(key, []), *value.strip("'\"").replace("\\n", " ").split()]
-    result: list[str] = []
+        elif key == "no-index" and value.strip("'\"").lower() in ("1", "true", "yes", "on"):
+            result.append("--no-index")
     for key, values in found.items():
         for value in dict.fromkeys(values):
             result += [f"--{key}", value]
