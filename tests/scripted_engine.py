@@ -31,10 +31,14 @@ class Script:
     itl_ms: float = 5.0
     """Each further token."""
     tokens_per_event: int = 1
+    tokens_first: int | None = None
+    """Tokens in the first event, when it differs."""
     role_first: bool = False
     """Send a chunk with the role and no text at once, as chat servers do."""
     stop_at: int | None = None
     """End after so many tokens, whatever was asked."""
+    tokens_more: int = 0
+    """Write so many tokens more than asked."""
     usage: bool = True
     cached_tokens: int | None = None
     prompt_tokens_more: int = 0
@@ -140,7 +144,7 @@ class Engine:
         """The stream's events, each at its absolute time."""
         script = self.script
         begun_ns = time.monotonic_ns() if script.slots else seen["received_ns"]
-        total = min(asked["max_tokens"], script.stop_at or asked["max_tokens"])
+        total = min(asked["max_tokens"] + script.tokens_more, script.stop_at or sys.maxsize)
         out = Body(writer, script)
         out.begin()
         if script.role_first:
@@ -158,7 +162,8 @@ class Engine:
                     out.event(json.dumps({"error": {"message": "scripted failure"}}))
                     out.end()
                     return not script.close
-            count = min(script.tokens_per_event, total - sent)
+            size = script.tokens_per_event if sent or script.tokens_first is None else script.tokens_first
+            count = min(size, total - sent)
             seen["event_ns"].append(time.monotonic_ns())
             out.event(json.dumps({"id": f"cmpl-{index}", "choices": [self.choice(" word" * count, chat)]}))
             sent += count

@@ -25,6 +25,8 @@ REQUEST_COLUMNS: Mapping[str, tuple[str, str]] = {
     "status": ("string", "ok, http_error, stream_error, truncated, timeout or connection"),
     "http_status": ("int32", "HTTP status; null: no response line came"),
     "error": ("string", "what went wrong, in one line; null: nothing"),
+    "first_chars": ("int32", "characters of text in the first token-bearing event"),
+    "output_chars": ("int32", "characters of text in all token-bearing events"),
 }
 """Column of `requests.parquet` to its type and meaning."""
 

@@ -43,8 +43,11 @@ class Adapter(Protocol):
     def launch(self, deployment: Deployment, *, executable: Path, model_path: Path, host: str, port: int) -> Launch:
         """The command that serves `deployment` on `host:port` under the model name `deployment.model.name`."""
 
-    def pin_output(self, output_tokens: int) -> Mapping[str, object]:
-        """Fields of a request's JSON that make the answer exactly `output_tokens` long."""
+    def pin_output(self, deployment: Deployment, output_tokens: int) -> Mapping[str, object]:
+        """Fields of a request's JSON, beyond `max_tokens`, that make the answer exactly `output_tokens` long.
+
+        Empty where nothing pins it: every run is then marked `unpinned_output`.
+        """
 
 
 def known() -> tuple[str, ...]:

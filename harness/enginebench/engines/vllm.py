@@ -47,6 +47,9 @@ class Vllm:
             "max-model-len": deployment.context_tokens,
             "max-num-seqs": deployment.max_sequences,
             "enable-prefix-caching": deployment.prefix_cache,
+            # One event a token, and no penalties from the model's generation_config.json: as every engine is asked.
+            "stream-interval": 1,
+            "generation-config": "vllm",
         }
         if p.tp > 1:
             fixed["tensor-parallel-size"] = p.tp
@@ -65,7 +68,7 @@ class Vllm:
             version_path="/version",
         )
 
-    def pin_output(self, output_tokens: int) -> Mapping[str, object]:
+    def pin_output(self, deployment: Deployment, output_tokens: int) -> Mapping[str, object]:
         """Stop tokens are ignored and the shortest answer is the longest."""
         return {"ignore_eos": True, "min_tokens": output_tokens}
 

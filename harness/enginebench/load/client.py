@@ -385,6 +385,8 @@ def _request(exchange: _Exchange, prompt: Prompt, run: str, index: int, begun_ns
         last_token_ns=events[-1] if events else None,
         end_ns=exchange.end_ns - begun_ns,
         event_ns=events,
+        first_chars=found.first_chars,
+        output_chars=found.output_chars,
         input_tokens=prompt.input_tokens,
         output_tokens=found.output_tokens,
         asked_output_tokens=prompt.output_tokens,

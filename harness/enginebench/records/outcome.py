@@ -49,6 +49,10 @@ class Request:
     """HTTP status; null if no response line came."""
     error: str | None
     """What went wrong, in one line; null if nothing did."""
+    first_chars: int | None = None
+    """Characters of text in the first token-bearing event; null in records older than the field."""
+    output_chars: int | None = None
+    """Characters of text in all token-bearing events; null in records older than the field."""
 
 
 @record
@@ -90,7 +94,7 @@ class Run:
     usage: Usage | None
     """Use of the CPUs; null where the platform does not tell."""
     marks: tuple[str, ...]
-    """What a reader must know: `neighbour`, `failed_requests`, `short_output`, `input_length`, `coarse_events`, ..."""
+    """What a reader must know, each a key of `report.MEANINGS`: `neighbour`, `failed_requests`, `short_output`, …"""
 
 
 @record

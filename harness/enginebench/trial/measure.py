@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,6 +30,7 @@ class Bench:
         pin_output: Callable[[int], Mapping[str, object]],
         tokenizer: Path | None,
         server: Server | None,
+        server_pids: Callable[[], Sequence[int]],
         devices: tuple[Accelerator, ...],
         listen: Callable[[Mapping[str, object]], None],
     ) -> None:
@@ -39,6 +40,7 @@ class Bench:
         self.pin_output = pin_output
         self.tokenizer = tokenizer
         self.server = server
+        self.server_pids = server_pids
         self.devices = devices
         self.listen = listen
         self._chat_overhead = 0
@@ -79,7 +81,7 @@ class Bench:
         prompts = self._prompts(point, "run", key.repeat, point.requests)
         name = f"{self.workdir.state.trial}.{key.point}.{key.repeat}"
         self.listen({"event": "run", "position": position, "point": point.label(), "repeat": key.repeat})
-        meter = usage.Meter(self.server.pids if self.server else tuple)
+        meter = usage.Meter(self.server_pids)
         started = datetime.now(UTC)
         meter.start()
         begun_ns = time.time_ns()
@@ -94,6 +96,7 @@ class Bench:
             devices=self.attempt.job.deployment.devices,
             slo=point.slo,
             energy_j=energy_j,
+            cache_asked=self._shares_prefix(point),
         )
         absent = dict(summary.absent)
         if no_energy and "energy_j_per_output_token" in absent:
@@ -109,10 +112,19 @@ class Bench:
             metrics=summary.metrics,
             absent=absent,
             usage=used,
-            marks=(*summary.marks, *usage.marks(used)),
+            marks=(*summary.marks, *self._unpinned(point), *usage.marks(used)),
         )
         self.workdir.add(run, outcome.requests)
         self.listen({"event": "measured", "position": position, "run": name})
+
+    def _shares_prefix(self, point: Point) -> bool:
+        """Whether requests of this point can be served from the prefix cache as asked."""
+        shared = point.workload.shared_prefix_tokens > 0 or point.workload.api == "chat"
+        return self.attempt.job.deployment.prefix_cache and shared
+
+    def _unpinned(self, point: Point) -> tuple[str, ...]:
+        """The mark of a run whose answers nothing made as long as asked."""
+        return () if self.pin_output(point.workload.osl_tokens) else ("unpinned_output",)
 
     def _point(self, index: int) -> Point:
         return self.attempt.job.points[index]
@@ -167,6 +179,8 @@ class Bench:
             self.server.check()
 
     def _energy(self, begun_ns: int, ended_ns: int) -> tuple[float | None, str | None]:
+        if not self.devices:
+            return None, "the server runs on another machine, whose accelerators are not sampled"
         rows = telemetry.read(self.workdir.path / "telemetry.jsonl")
         energy_j, reason = telemetry.energy_j(rows, begun_ns, ended_ns, [item.index for item in self.devices])
         if energy_j is None:

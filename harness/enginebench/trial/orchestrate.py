@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import secrets
 import signal
@@ -10,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ from types import FrameType
 from enginebench import accelerators, engines, environment, provision
 from enginebench.errors import TrialError
 from enginebench.load import Target
-from enginebench.provision import models
+from enginebench.provision import endpoint, models
 from enginebench.records import (
     Accelerator,
     Attempt,
@@ -151,7 +152,7 @@ class _Trial:
             version = _version(command.url, launch.version_path)
             self.workdir.update(engine=replace(info, reported_version=version))
             target = Target(url=command.url, model=self.deployment.model.name, api="completions")
-            self._measure(target, ready.path, server)
+            self._measure(target, ready.path, server, server.pids, self.devices)
 
     def _measure_endpoint(self, prepared: provision.Prepared) -> None:
         assert isinstance(self.deployment.provision, EndpointProvision)
@@ -169,17 +170,28 @@ class _Trial:
         )
         self.workdir.update(engine=info)
         model = self.deployment.provision.served_model or _first_model(prepared.url)
-        self._measure(Target(url=prepared.url, model=model, api="completions"), None, None)
+        # A server on this machine is measured as if started here; one elsewhere has neither processes nor devices here.
+        pids = functools.partial(endpoint.serving_pids, prepared.url)
+        devices = self.devices if pids() else ()
+        self._measure(Target(url=prepared.url, model=model, api="completions"), None, None, pids, devices)
 
-    def _measure(self, target: Target, model_path: Path | None, server: Server | None) -> None:
+    def _measure(
+        self,
+        target: Target,
+        model_path: Path | None,
+        server: Server | None,
+        server_pids: Callable[[], Sequence[int]],
+        devices: tuple[Accelerator, ...],
+    ) -> None:
         with Recorder(self.devices, self.workdir.path / "telemetry.jsonl"):
             bench = Bench(
                 workdir=self.workdir,
                 target=target,
-                pin_output=self.adapter.pin_output,
+                pin_output=functools.partial(self.adapter.pin_output, self.deployment),
                 tokenizer=model_path,
                 server=server,
-                devices=self.devices,
+                server_pids=server_pids,
+                devices=devices,
                 listen=self.listen,
             )
             self._stage("warmup")
