@@ -67,6 +67,8 @@ class Script:
     """Print this and exit with 1 instead of serving."""
     pid_file: str | None = None
     """Where to write the process id."""
+    metrics: str | None = None
+    """The page `/metrics`; `{received}` and `{in_flight}` stand for the requests so far and those under way."""
     record_file: str | None = None
     """Where to write each exchange once it is over, a line of JSON, for when the server is gone."""
 
@@ -97,6 +99,10 @@ class Engine:
         lengths = [line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length:")]
         body = await reader.readexactly(int(lengths[0])) if lengths else b""
         received_ns = time.monotonic_ns()
+        if method == "GET" and path == "/metrics" and self.script.metrics is not None:
+            page = self.script.metrics.format(received=len(self.record), in_flight=self.in_flight).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(page) + page)
+            return True
         if method == "GET":
             self.answer(writer, *self.page(path))
             return True

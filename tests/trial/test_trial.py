@@ -55,7 +55,7 @@ def test_a_complete_trial_leaves_records_and_nothing_else(tmp_path):
     assert f"complete: {RUNS} runs" in output
     folder = tmp_path / "out"
     assert {path.name for path in folder.iterdir()} == {
-        "job.json", "requests.parquet", "telemetry.parquet", "server.log", "result.json",
+        "job.json", "requests.parquet", "telemetry.parquet", "engine.parquet", "server.log", "result.json",
     }  # fmt: skip
     assert (folder / "job.json").read_text() == order(night).read_text()
     done = result(night)
@@ -152,6 +152,40 @@ def test_what_makes_a_run_incomparable_is_marked_on_every_run(tmp_path, script, 
     night = ScriptedNight(tmp_path, grid=grid, **script)
     assert run(night)[0] == 0
     assert [set(measured.marks) - MACHINE for measured in result(night).runs] == [marks] * RUNS
+
+
+def test_what_the_engine_tells_of_itself_stands_in_the_result(tmp_path):
+    """Its page counts ten preemptions a request and shows the requests under way."""
+    page = (
+        "# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running {in_flight}\n"
+        "# TYPE vllm:num_preemptions_total counter\nvllm:num_preemptions_total {received}0\n"
+    )
+    # One wave of answers a run, each 1.6 s long, so that a reading once a second finds them all under way.
+    grid = (
+        GRID.replace("at_least: 4", "at_least: 1")
+        .replace("per_slot: 2", "per_slot: 1")
+        .replace("repeats: 3", "repeats: 1")
+    )
+    night = ScriptedNight(tmp_path, grid=grid, ttft_ms=600, itl_ms=200, metrics=page)
+    assert run(night)[0] == 0
+    done = result(night)
+    for measured, concurrency in zip(done.runs, (1, 2), strict=True):
+        assert measured.metrics["running_requests_max"] == concurrency
+        assert 0 < measured.metrics["running_requests_mean"] <= concurrency
+        assert measured.metrics["preempted_requests"] == 10 * concurrency
+        assert measured.metrics["kv_cache_max_share"] is None
+        assert measured.absent["kv_cache_max_share"] == "the engine does not tell kv_cache_share"
+    rows = pq.read_table(tmp_path / "out" / "engine.parquet")
+    assert rows.num_rows >= 4 + 2, "before and after each run, and during it"
+    assert rows.schema.field("kv_cache_share").metadata[b"meaning"].startswith(b"KV cache in use, 0 to 1")
+
+
+def test_an_engine_without_a_metrics_page_says_so(tmp_path):
+    night = ScriptedNight(tmp_path)
+    assert run(night)[0] == 0
+    reasons = {one.absent["preempted_requests"] for one in result(night).runs}
+    assert reasons == {"the engine's metrics page could not be read"}
+    assert pq.read_table(tmp_path / "out" / "engine.parquet").num_rows == 0
 
 
 def test_term_ends_a_trial_with_what_it_has(tmp_path):

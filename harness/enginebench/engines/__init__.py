@@ -31,8 +31,22 @@ class Launch:
     """Path that answers JSON with a `version`; null where the engine has none."""
 
 
+@record
+class MetricsPage:
+    """Where an engine tells of itself, and under which names."""
+
+    path: str
+    """Path of its Prometheus page, as `/metrics`."""
+    samples: Mapping[str, tuple[str, ...]]
+    """Field of records.EngineSample to the page's samples that make it up, as they stand there (`…_total`): summed,
+    or for a share averaged, over all labels. A field that the engine does not tell is left out."""
+
+
 class Adapter(Protocol):
     """What the harness must know of an engine."""
+
+    metrics_page: MetricsPage | None
+    """Its Prometheus page; null if it has none."""
 
     def devices(self, parallelism: Parallelism) -> int:
         """Accelerators a deployment with this split takes."""

@@ -20,6 +20,8 @@ least as many tokens as asked (vLLM and SGLang know both, llama.cpp the first)."
 class OpenAi:
     """Adapter for a URL."""
 
+    metrics_page = None
+
     def devices(self, parallelism: Parallelism) -> int:
         """tp × pp × dp, as stated: a URL does not tell."""
         return parallelism.tp * parallelism.pp * parallelism.dp

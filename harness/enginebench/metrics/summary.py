@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from enginebench.metrics.declared import METRICS
+from enginebench.metrics.engine import Figure, unread
 from enginebench.records import ClosedLoop, Load, Request, Slo, record
 
 LATE_SHARE = 0.01
@@ -79,10 +80,12 @@ def summarise(
     slo: Slo | None,
     energy_j: float | None = None,
     cache_asked: bool = False,
+    engine: Mapping[str, Figure] | None = None,
 ) -> Summary:
     """The figures of one run; `energy_j` is what its accelerators drew from first send to last end, J.
 
     `cache_asked`: the prefix cache is on and the prompts share something, so that hits are no surprise.
+    `engine`: what engine_figures() gave.
     """
     assert requests
     good = [request for request in requests if request.status == "ok"]
@@ -97,6 +100,8 @@ def summarise(
     sheet.spread("schedule_lag", "ns", lag_ns, {"p99": 0.99}, "requests")
     sheet.put("success_share", len(good) / len(requests))
     _energy(sheet, good, energy_j)
+    for name, (value, reason) in (engine or unread("the engine's metrics page was not read")).items():
+        sheet.put(name, value, reason)
     marks = _marks(requests, good, lag_ns, cache_asked)
     return Summary(
         window_ns=window,

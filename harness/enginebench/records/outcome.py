@@ -56,6 +56,35 @@ class Request:
 
 
 @record
+class EngineSample:
+    """What an engine told of itself at one time: a row of `engine.parquet`; null where it does not tell.
+
+    Gauges hold at that time; counters count from the server's start.
+    """
+
+    t_ns: int
+    """When it was asked, ns since the epoch."""
+    requests_running: float | None = None
+    """Gauge: requests in the batch."""
+    requests_waiting: float | None = None
+    """Gauge: requests queued."""
+    kv_cache_share: float | None = None
+    """Gauge: KV cache in use, 0 to 1."""
+    prefix_queried_tokens: float | None = None
+    """Counter: input tokens looked up in the prefix cache."""
+    prefix_hit_tokens: float | None = None
+    """Counter: input tokens taken from it."""
+    preemptions: float | None = None
+    """Counter: requests put back for want of KV cache."""
+    drafted_tokens: float | None = None
+    """Counter: tokens drafted by speculative decoding."""
+    accepted_tokens: float | None = None
+    """Counter: drafted tokens that were kept."""
+    acceptance_share: float | None = None
+    """Gauge: accepted / drafted tokens, for an engine that tells no counters, 0 to 1."""
+
+
+@record
 class Usage:
     """Who used the machine's CPUs while a run lasted, in cores (CPU-seconds a second)."""
 

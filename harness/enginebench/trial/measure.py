@@ -9,10 +9,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from enginebench import accelerators, load, metrics, telemetry, usage, workloads
+from enginebench import accelerators, load, metrics, scrape, telemetry, usage, workloads
+from enginebench.engines import MetricsPage
 from enginebench.errors import TrialError
 from enginebench.load import LoadOutcome, Target
-from enginebench.records import Accelerator, ClosedLoop, Point, Prompt, Run, RunKey
+from enginebench.records import Accelerator, ClosedLoop, EngineSample, Point, Prompt, Run, RunKey
 from enginebench.server import Server
 from enginebench.trial.workdir import Workdir
 
@@ -31,6 +32,7 @@ class Bench:
         tokenizer: Path | None,
         server: Server | None,
         server_pids: Callable[[], Sequence[int]],
+        page: MetricsPage | None,
         devices: tuple[Accelerator, ...],
         listen: Callable[[Mapping[str, object]], None],
     ) -> None:
@@ -41,6 +43,7 @@ class Bench:
         self.tokenizer = tokenizer
         self.server = server
         self.server_pids = server_pids
+        self.page = page
         self.devices = devices
         self.listen = listen
         self._chat_overhead = 0
@@ -83,12 +86,14 @@ class Bench:
         self.listen({"event": "run", "position": position, "point": point.label(), "repeat": key.repeat})
         meter = usage.Meter(self.server_pids)
         started = datetime.now(UTC)
+        before = self._ask_engine()
         meter.start()
         begun_ns = time.time_ns()
         outcome = self._send(point, prompts, point.load, name, key.repeat, watched=True)
         ended_ns = time.time_ns()
         used = meter.stop()
         self._check_server()
+        told = self._told(before, begun_ns, ended_ns)
         energy_j, no_energy = self._energy(begun_ns, ended_ns)
         summary = metrics.summarise(
             outcome.requests,
@@ -97,6 +102,7 @@ class Bench:
             slo=point.slo,
             energy_j=energy_j,
             cache_asked=self._shares_prefix(point),
+            engine=told,
         )
         absent = dict(summary.absent)
         if no_energy and "energy_j_per_output_token" in absent:
@@ -116,6 +122,19 @@ class Bench:
         )
         self.workdir.add(run, outcome.requests)
         self.listen({"event": "measured", "position": position, "run": name})
+
+    def _ask_engine(self) -> EngineSample | None:
+        """What the engine tells of itself now: asked between runs, when nobody is disturbed."""
+        sample = scrape.take(self.target.url, self.page) if self.page else None
+        scrape.append(self.workdir.path / "engine.jsonl", sample)
+        return sample
+
+    def _told(self, before: EngineSample | None, begun_ns: int, ended_ns: int) -> Mapping[str, metrics.Figure]:
+        if self.page is None:
+            return metrics.unread(f"no metrics page is known of {self.attempt.job.deployment.engine_kind}")
+        after = self._ask_engine()
+        rows = scrape.read(self.workdir.path / "engine.jsonl")
+        return metrics.engine_figures(before, [row for row in rows if begun_ns <= row.t_ns < ended_ns], after)
 
     def _shares_prefix(self, point: Point) -> bool:
         """Whether requests of this point can be served from the prefix cache as asked."""

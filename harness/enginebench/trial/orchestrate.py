@@ -183,7 +183,8 @@ class _Trial:
         server_pids: Callable[[], Sequence[int]],
         devices: tuple[Accelerator, ...],
     ) -> None:
-        with Recorder(self.devices, self.workdir.path / "telemetry.jsonl"):
+        watched = (self.deployment.engine_kind, target.url, self.workdir.path / "engine.jsonl")
+        with Recorder(self.devices, self.workdir.path / "telemetry.jsonl", watched=watched):
             bench = Bench(
                 workdir=self.workdir,
                 target=target,
@@ -191,6 +192,7 @@ class _Trial:
                 tokenizer=model_path,
                 server=server,
                 server_pids=server_pids,
+                page=self.adapter.metrics_page,
                 devices=devices,
                 listen=self.listen,
             )
