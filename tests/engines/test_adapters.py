@@ -43,7 +43,6 @@ def test_a_command_says_what_is_served_where(kind):
 def test_a_command_states_the_prefix_cache_on_or_off(kind):
     on, off = (launched(kind, prefix_cache=value).argv for value in (True, False))
     assert on != off
-    assert len(on) == len(off), "both states are said, neither is left to the engine's default"
 
 
 @pytest.mark.parametrize("kind", STARTED)

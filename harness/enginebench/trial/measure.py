@@ -118,7 +118,7 @@ class Bench:
             metrics=summary.metrics,
             absent=absent,
             usage=used,
-            marks=(*summary.marks, *self._unpinned(point), *usage.marks(used)),
+            marks=(*summary.marks, *self._marks(point), *usage.marks(used)),
         )
         self.workdir.add(run, outcome.requests)
         self.listen({"event": "measured", "position": position, "run": name})
@@ -141,9 +141,10 @@ class Bench:
         shared = point.workload.shared_prefix_tokens > 0 or point.workload.api == "chat"
         return self.attempt.job.deployment.prefix_cache and shared
 
-    def _unpinned(self, point: Point) -> tuple[str, ...]:
-        """The mark of a run whose answers nothing made as long as asked."""
-        return () if self.pin_output(point.workload.osl_tokens) else ("unpinned_output",)
+    def _marks(self, point: Point) -> tuple[str, ...]:
+        """What a reader must know of how a point is asked."""
+        told = {"unpinned_output": not self.pin_output(point.workload.osl_tokens)}
+        return tuple(mark for mark, there in told.items() if there)
 
     def _point(self, index: int) -> Point:
         return self.attempt.job.points[index]
