@@ -47,6 +47,8 @@ class Script:
     """Requests answered at a time; the others wait."""
     close: bool = False
     """Close the connection after each answer."""
+    last_header: str | None = None
+    """A header to end the headers with, as `Keep-Alive: timeout=5, max=100`."""
     content_length: bool = False
     """One body of known length instead of chunks."""
     dribble_bytes: int | None = None
@@ -210,7 +212,8 @@ class Body:
         """The headers of a chunked response; one of known length waits for its end."""
         if not self.script.content_length:
             close = "Connection: close\r\n" if self.script.close else ""
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{close}Transfer-Encoding: chunked\r\n\r\n"
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{close}Transfer-Encoding: chunked\r\n"
+            head += f"{self.script.last_header}\r\n\r\n" if self.script.last_header else "\r\n"
             self.write(head.encode())
 
     def event(self, payload: str) -> None:
