@@ -289,6 +289,17 @@ def test_a_url_is_sent_the_fields_that_its_file_allows(tmp_path, scripted):
     assert all(set(one.marks) <= MACHINE for one in result(night).runs)
 
 
+def test_a_workload_that_a_url_cannot_be_asked_is_a_failure_with_the_reason(tmp_path, scripted):
+    night = ScriptedNight(tmp_path)
+    chat = (tmp_path / "workloads" / "short.yaml").read_text().replace("completions", "chat")
+    (tmp_path / "workloads" / "short.yaml").write_text(chat)
+    code, _, errors = run(night, at_url(night, scripted().url))
+    assert code == 1
+    assert "Traceback" not in errors
+    failure = result(night).failure
+    assert (failure.failure_class, failure.message.split(":")[0]) == ("client", "workload short")
+
+
 def test_a_url_takes_no_other_fields_and_no_other_provision(tmp_path):
     night = ScriptedNight(tmp_path)
     at = {"arguments": {"top_k": True}}, {"provision": {"kind": "executable", "executable": "x"}}

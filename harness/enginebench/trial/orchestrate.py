@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from enginebench import accelerators, engines, environment, provision
-from enginebench.errors import TrialError
+from enginebench.errors import TrialError, UserError
 from enginebench.load import Target
 from enginebench.provision import endpoint, models
 from enginebench.records import (
@@ -68,6 +68,9 @@ def run_trial(attempt: Attempt, out: Path, *, cache: Path, listen: Listener) -> 
         except TrialError as error:
             failure = Failure(failure_class=error.failure_class, message=str(error), log_tail=error.log_tail)
             return workdir.finish("failed", failure)
+        except UserError as error:
+            # A workload that this model or server can't be asked: known only once both are there.
+            return workdir.finish("failed", Failure(failure_class="client", message=str(error), log_tail=""))
         except (Terminated, KeyboardInterrupt):
             failure = Failure(failure_class="interrupted", message="ended by a signal", log_tail="")
             return workdir.finish("interrupted", failure)
