@@ -165,7 +165,7 @@
     const parts = [list, element("h3", "Repeat this run"), element("pre", trial.repeat_command)];
     if (trial.server_command) parts.push(element("h3", "The server's command"), element("pre", trial.server_command));
     if (trial.failure) parts.push(element("h3", "Failure"), element("p", `${trial.failure.failure_class}: ${trial.failure.message}`), element("pre", trial.failure.log_tail || "no log"));
-    const names = ["output_tps_per_accelerator", "output_tps_per_accelerator_whole_run", "interactivity_mean_tps", "ttft_mean_ns", "tpot_mean_ns", "e2el_mean_ns"];
+    const names = ["output_tps_per_accelerator", "output_tps_per_accelerator_whole_run", "interactivity_mean_tps", "ttft_mean_ns", "tpot_mean_ns", "e2el_mean_ns", "running_requests_mean", "running_requests_max", "waiting_requests_mean", "waiting_requests_max", "kv_cache_mean_share", "kv_cache_max_share", "prefix_hit_share", "preempted_requests", "acceptance_share"];
     const table = element("table"), head = element("tr");
     ["point", "repeat", "began (UTC)", "lasted (s)"].forEach((name) => head.append(element("th", name)));
     names.forEach((name) => head.append(element("th", title(name), "n")));

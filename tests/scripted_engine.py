@@ -31,10 +31,14 @@ class Script:
     itl_ms: float = 5.0
     """Each further token."""
     tokens_per_event: int = 1
+    tokens_first: int | None = None
+    """Tokens in the first event, when it differs."""
     role_first: bool = False
     """Send a chunk with the role and no text at once, as chat servers do."""
     stop_at: int | None = None
     """End after so many tokens, whatever was asked."""
+    tokens_more: int = 0
+    """Write so many tokens more than asked."""
     usage: bool = True
     cached_tokens: int | None = None
     prompt_tokens_more: int = 0
@@ -43,6 +47,8 @@ class Script:
     """Requests answered at a time; the others wait."""
     close: bool = False
     """Close the connection after each answer."""
+    last_header: str | None = None
+    """A header to end the headers with, as `Keep-Alive: timeout=5, max=100`."""
     content_length: bool = False
     """One body of known length instead of chunks."""
     dribble_bytes: int | None = None
@@ -63,6 +69,8 @@ class Script:
     """Print this and exit with 1 instead of serving."""
     pid_file: str | None = None
     """Where to write the process id."""
+    metrics: str | None = None
+    """The page `/metrics`; `{received}` and `{in_flight}` stand for the requests so far and those under way."""
     record_file: str | None = None
     """Where to write each exchange once it is over, a line of JSON, for when the server is gone."""
 
@@ -93,6 +101,10 @@ class Engine:
         lengths = [line.split(":")[1] for line in head.split("\r\n") if line.lower().startswith("content-length:")]
         body = await reader.readexactly(int(lengths[0])) if lengths else b""
         received_ns = time.monotonic_ns()
+        if method == "GET" and path == "/metrics" and self.script.metrics is not None:
+            page = self.script.metrics.format(received=len(self.record), in_flight=self.in_flight).encode()
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(page) + page)
+            return True
         if method == "GET":
             self.answer(writer, *self.page(path))
             return True
@@ -140,7 +152,7 @@ class Engine:
         """The stream's events, each at its absolute time."""
         script = self.script
         begun_ns = time.monotonic_ns() if script.slots else seen["received_ns"]
-        total = min(asked["max_tokens"], script.stop_at or asked["max_tokens"])
+        total = min(asked["max_tokens"] + script.tokens_more, script.stop_at or sys.maxsize)
         out = Body(writer, script)
         out.begin()
         if script.role_first:
@@ -158,7 +170,8 @@ class Engine:
                     out.event(json.dumps({"error": {"message": "scripted failure"}}))
                     out.end()
                     return not script.close
-            count = min(script.tokens_per_event, total - sent)
+            size = script.tokens_per_event if sent or script.tokens_first is None else script.tokens_first
+            count = min(size, total - sent)
             seen["event_ns"].append(time.monotonic_ns())
             out.event(json.dumps({"id": f"cmpl-{index}", "choices": [self.choice(" word" * count, chat)]}))
             sent += count
@@ -199,7 +212,8 @@ class Body:
         """The headers of a chunked response; one of known length waits for its end."""
         if not self.script.content_length:
             close = "Connection: close\r\n" if self.script.close else ""
-            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{close}Transfer-Encoding: chunked\r\n\r\n"
+            head = f"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n{close}Transfer-Encoding: chunked\r\n"
+            head += f"{self.script.last_header}\r\n\r\n" if self.script.last_header else "\r\n"
             self.write(head.encode())
 
     def event(self, payload: str) -> None:

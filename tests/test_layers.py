@@ -17,6 +17,7 @@ ORDER = (
     ("config", "metrics"),
     ("accelerators",),
     ("engines", "workloads", "arrivals"),
+    ("scrape",),
     ("provision", "server", "load", "telemetry", "usage", "environment", "tables"),
     ("trial",),
     ("store", "plan", "runners"),

@@ -22,10 +22,13 @@ MEANINGS: Mapping[str, str] = {
     "stolen": "the hypervisor took more than 0.3 cores of the machine",
     "failed_requests": "not every request ended well",
     "no_usage": "the server did not count its tokens",
-    "short_output": "answers are not as long as asked",
+    "short_output": "answers are shorter than asked",
+    "long_output": "answers are longer than asked",
+    "unpinned_output": "nothing made the server write as many tokens as asked",
     "input_length": "the server read another number of tokens than was sent",
     "coarse_events": "several tokens came in one event: ITL is not per token",
-    "cache_hits": "the server took input from its prefix cache",
+    "coarse_first": "the first event carried several tokens: TTFT is that of the last of them",
+    "cache_hits": "the server took input from its prefix cache though none was to be shared",
     "client_late": "the client sent late: latencies may be its own",
 }
 """Mark of a run to its plain words."""

@@ -1,4 +1,4 @@
-"""The two tables of a trial, as Parquet with units in their metadata: requests and telemetry."""
+"""The tables of a trial, as Parquet with units in their metadata: requests, telemetry, what the engine told."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from enginebench.records import Request, plain
+from enginebench.records import EngineSample, Request, plain
 
 REQUEST_COLUMNS: Mapping[str, tuple[str, str]] = {
     "run": ("string", "id of the run"),
@@ -25,6 +25,8 @@ REQUEST_COLUMNS: Mapping[str, tuple[str, str]] = {
     "status": ("string", "ok, http_error, stream_error, truncated, timeout or connection"),
     "http_status": ("int32", "HTTP status; null: no response line came"),
     "error": ("string", "what went wrong, in one line; null: nothing"),
+    "first_chars": ("int32", "characters of text in the first token-bearing event"),
+    "output_chars": ("int32", "characters of text in all token-bearing events"),
 }
 """Column of `requests.parquet` to its type and meaning."""
 
@@ -39,6 +41,21 @@ TELEMETRY_COLUMNS: Mapping[str, tuple[str, str]] = {
     "cpu_busy_cores": ("float64", "busy CPU cores of the machine; null in rows of devices"),
 }
 """Column of `telemetry.parquet` to its type and meaning."""
+
+
+ENGINE_COLUMNS: Mapping[str, tuple[str, str]] = {
+    "t_ns": ("int64", "time of the sample, ns since the epoch, UTC"),
+    "requests_running": ("float64", "requests in the batch; null: the engine does not tell"),
+    "requests_waiting": ("float64", "requests queued; null: the engine does not tell"),
+    "kv_cache_share": ("float64", "KV cache in use, 0 to 1; null: the engine does not tell"),
+    "prefix_queried_tokens": ("float64", "input tokens looked up in the prefix cache since the server's start"),
+    "prefix_hit_tokens": ("float64", "input tokens taken from the prefix cache since the server's start"),
+    "preemptions": ("float64", "requests put back for want of KV cache since the server's start"),
+    "drafted_tokens": ("float64", "tokens drafted by speculative decoding since the server's start"),
+    "accepted_tokens": ("float64", "drafted tokens that were kept since the server's start"),
+    "acceptance_share": ("float64", "accepted / drafted tokens, 0 to 1, where the engine tells no counters"),
+}
+"""Column of `engine.parquet` to its type and meaning."""
 
 
 def write_requests(requests: Sequence[Request], path: Path) -> None:
@@ -57,6 +74,11 @@ def read_requests(path: Path) -> tuple[Request, ...]:
 def write_telemetry(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Write samples to `path`; a row may lack columns, which become null."""
     _write([{name: row.get(name) for name in TELEMETRY_COLUMNS} for row in rows], TELEMETRY_COLUMNS, path)
+
+
+def write_engine(samples: Sequence[EngineSample], path: Path) -> None:
+    """Write what the engine told of itself to `path`."""
+    _write([plain(sample) for sample in samples], ENGINE_COLUMNS, path)
 
 
 def _write(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, tuple[str, str]], path: Path) -> None:

@@ -13,6 +13,7 @@ when its standard input closes: however the trial dies, nothing is left running.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import itertools
 import json
 import os
@@ -28,7 +29,7 @@ from typing import Any, TextIO
 
 import psutil
 
-from enginebench import accelerators
+from enginebench import accelerators, engines, scrape
 from enginebench.records import Accelerator
 
 Row = Mapping[str, Any]
@@ -47,13 +48,23 @@ SHORTEST_S = 0.1
 class Recorder:
     """Samples `accelerators` (of one vendor) into `path` every `interval_s` seconds, from start() to stop().
 
+    `watched` is an engine's adapter, its server's URL and the file that the server's metrics page is read into.
     Telemetry never fails a trial: where its process cannot go on, the file merely ends early.
     """
 
-    def __init__(self, devices: Sequence[Accelerator], path: Path, *, interval_s: float = 0.5) -> None:
+    def __init__(
+        self,
+        devices: Sequence[Accelerator],
+        path: Path,
+        *,
+        interval_s: float = 0.5,
+        watched: tuple[str, str, Path] | None = None,
+    ) -> None:
         assert devices, "telemetry needs a device"
         self._argv = [sys.executable, "-m", "enginebench.telemetry", devices[0].vendor]
         self._argv += [",".join(str(device.index) for device in devices), str(interval_s), str(path)]
+        if watched is not None:
+            self._argv += ["--watch", *map(str, watched)]
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -200,14 +211,23 @@ def _sample(vendor: str, indices: Sequence[int], interval_s: float, path: Path) 
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """What `Recorder` starts: `python -m enginebench.telemetry VENDOR INDEX,… INTERVAL_S FILE`."""
+    """What `Recorder` starts: `python -m enginebench.telemetry VENDOR INDEX,… INTERVAL_S FILE [--watch …]`."""
     parser = argparse.ArgumentParser(prog="python -m enginebench.telemetry")
     parser.add_argument("vendor")
     parser.add_argument("indices", type=lambda text: [int(index) for index in text.split(",")])
     parser.add_argument("interval_s", type=float)
     parser.add_argument("path", type=Path)
+    parser.add_argument("--watch", nargs=3, metavar=("ENGINE", "URL", "FILE"))
     given = parser.parse_args(argv)
-    _sample(given.vendor, given.indices, given.interval_s, given.path)
+    with contextlib.ExitStack() as stack:
+        if given.watch:
+            kind, url, file = given.watch
+            page = engines.get(kind).metrics_page
+            if page is not None:
+                watcher = scrape.Watcher(url, page, Path(file))
+                watcher.start()
+                stack.callback(watcher.stop)
+        _sample(given.vendor, given.indices, given.interval_s, given.path)
 
 
 if __name__ == "__main__":

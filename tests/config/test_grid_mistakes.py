@@ -29,6 +29,7 @@ loads:
 repeats: three
 """
 ONE = "{model: smollm2-135m-instruct, engine: vllm, workload: synthetic-128-64, precision: bf16"
+KNOWN = "known: " + ", ".join(sorted(config.shipped("engines")))
 WRONG = ONE.replace("vllm", "vlm")
 
 Told = Callable[[str], list[str]]
@@ -92,9 +93,9 @@ def test_three_mistakes_are_three_lines_in_the_order_of_the_file(told: Told) -> 
         ("seed: 1\nseed: 2", "g:8: key `seed` stands twice; keep one of them"),
         ("slo:\n  ttft_ms: 1\n  ttft_ms: 2", "g:9: key `ttft_ms` stands twice; keep one of them"),
         # Names.
-        ("exclude:\n- when: {engine: vlm}\n  reason: x", "g:8: no engine `vlm`; did you mean `vllm`? known: vllm"),
-        ("constraints:\n- when:\n    engine: x\n  reason: x", "g:9: no engine `x`; known: vllm"),
-        (f"include: [{WRONG}, concurrency: 1}}]", "g:7: no engine `vlm`; did you mean `vllm`? known: vllm"),
+        ("exclude:\n- when: {engine: vlm}\n  reason: x", "g:8: no engine `vlm`; did you mean `vllm`? " + KNOWN),
+        ("constraints:\n- when:\n    engine: x\n  reason: x", "g:9: no engine `x`; " + KNOWN),
+        (f"include: [{WRONG}, concurrency: 1}}]", "g:7: no engine `vlm`; did you mean `vllm`? " + KNOWN),
         # An include with two loads.
         (
             f"include:\n- {ONE}, concurrency: 1}}\n- {ONE}, concurrency: 1, rate_rps: 2.0}}",
@@ -118,7 +119,7 @@ def test_one_mistake_is_one_line(told: Told, text: str, line: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after", "line"),
     [
-        ("[vllm]", "[vlm]", "g:3: no engine `vlm`; did you mean `vllm`? known: vllm"),
+        ("[vllm]", "[vlm]", "g:3: no engine `vlm`; did you mean `vllm`? " + KNOWN),
         ("[vllm]", "[1]", "g:3: `engines.0` is 1; input should be a valid string"),
         ("[bf16]", "[bf16, fp8, bf16]", "g:5: `precisions` names `bf16` twice; keep one of them"),
         ("[1, 2]", "[1, 2, 1]", "g:6: `loads.concurrency` names `1` twice; keep one of them"),

@@ -54,7 +54,7 @@ def test_an_unknown_kind_is_one_line_that_lists_the_known_ones() -> None:
 
 @pytest.mark.usefixtures("outside")
 def test_a_distribution_of_someone_else_adds_an_engine() -> None:
-    assert engines.known() == ("theirs", "vllm")
+    assert {"theirs", "vllm"} < {*engines.known()}
     assert engines.get("theirs").devices(Parallelism()) == 5
 
 

@@ -48,7 +48,8 @@ def planned(tmp_path: Path, site: str, grid: str = GRID) -> Deployment:
 
 LLAMA = (
     "/env/bin/vllm serve /models/it --host 127.0.0.1 --port 8123 --served-model-name llama-3.1-8b-instruct "
-    "--dtype bfloat16 --max-model-len 2048 --max-num-seqs 16 --no-enable-prefix-caching --tensor-parallel-size 4"
+    "--dtype bfloat16 --max-model-len 2048 --max-num-seqs 16 --no-enable-prefix-caching "
+    "--stream-interval 1 --generation-config vllm --tensor-parallel-size 4"
 )
 
 
@@ -70,7 +71,8 @@ def test_on_a_cpu_the_builds_own_flags_and_environment_come_too() -> None:
     (job,) = make_plan(grid, site, config.hardware("cpu", "Some CPU")).jobs
     assert words(job.deployment) == (
         "/env/bin/vllm serve /models/it --host 127.0.0.1 --port 8123 --served-model-name smollm2-135m-instruct "
-        "--dtype bfloat16 --max-model-len 2048 --max-num-seqs 16 --no-enable-prefix-caching --enforce-eager"
+        "--dtype bfloat16 --max-model-len 2048 --max-num-seqs 16 --no-enable-prefix-caching "
+        "--stream-interval 1 --generation-config vllm --enforce-eager"
     )
     assert launch(job.deployment).environment == {**QUIET, "VLLM_CPU_KVCACHE_SPACE": "1"}
 
@@ -144,4 +146,4 @@ def test_what_is_unsupported_has_a_reason(changes: dict[str, Any], reason: str |
 
 
 def test_an_answer_is_pinned_to_its_length() -> None:
-    assert VLLM.pin_output(64) == {"ignore_eos": True, "min_tokens": 64}
+    assert VLLM.pin_output(a_deployment(), 64) == {"ignore_eos": True, "min_tokens": 64}

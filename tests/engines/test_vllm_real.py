@@ -62,6 +62,10 @@ def test_a_real_night_on_vllm(tmp_path):
         assert 1.6 < busy <= 2.01, "Little's law: two in flight"
         assert 0.5 < row["server_cores"] <= result.environment.cores + 0.1
         assert row["client_cores"] < 0.3
+        assert row["running_requests_max"] == 2
+        assert row["waiting_requests_max"] >= 0
+        assert 0 < row["kv_cache_max_share"] < 0.1
+        assert row["preempted_requests"] == 0
     assert engines_left(result.engine.model_path) == []
     again, _ = night(tmp_path, GRID)
     assert "0 runs due" in again.stdout

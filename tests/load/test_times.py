@@ -89,7 +89,13 @@ def test_output_length_is_what_the_server_says_not_what_was_asked(scripted, scri
     assert (request.output_tokens, request.asked_output_tokens, len(request.event_ns)) == (output, 8, 4)
 
 
-@pytest.mark.parametrize("script", [{"dribble_bytes": 7}, {"content_length": True}, {"close": True}, {}], ids=str)
+KEEP = {"last_header": "Keep-Alive: timeout=5, max=100"}
+"""Headers that end as a body of chunks does: llama.cpp's."""
+
+
+@pytest.mark.parametrize(
+    "script", [{"dribble_bytes": 7}, {"content_length": True}, {"close": True}, KEEP, {"dribble_bytes": 1, **KEEP}, {}]
+)
 def test_every_framing_gives_the_same_reading(scripted, script):
     engine = scripted(ttft_ms=5, itl_ms=1, cached_tokens=2, **script)
     outcome = send(engine, prompts(4), closed(2))

@@ -15,6 +15,9 @@ STORED = {
     "_rps": {"1/s": 1.0},
     "_share": {"%": 100.0},
     "_tokens_mean": {"tokens": 1.0},
+    "_requests": {"requests": 1.0},
+    "_requests_mean": {"requests": 1.0},
+    "_requests_max": {"requests": 1.0},
     "_tps_per_accelerator": {"tok/s/accelerator": 1.0},
     "_j_per_output_token": {"J/token": 1.0},
 }
@@ -30,8 +33,9 @@ def test_a_name_ends_with_its_stored_unit(name):
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_less_is_better_for_times_and_joules_alone(name):
-    expected = "lower" if name.endswith("_ns") or "_j_" in name else "higher"
+def test_less_is_better_for_times_joules_and_what_is_short_alone(name):
+    short = name.startswith(("waiting_", "kv_cache_", "preempted_"))
+    expected = "lower" if name.endswith("_ns") or "_j_" in name or short else "higher"
     assert METRICS[name].better == expected
 
 

@@ -306,6 +306,7 @@ def test_energy_is_joules_of_the_run_over_its_output_tokens():
         ("failed_requests", failed(0, 100)),
         ("no_usage", asked(0, 100, 200, output_tokens=None)),
         ("short_output", asked(0, 100, 200, asked_output_tokens=3)),
+        ("long_output", asked(0, 100, 200, asked_output_tokens=1)),
         ("input_length", asked(0, 100, 200, usage_input_tokens=101)),
         ("coarse_events", asked(0, 100, 200, output_tokens=3, asked_output_tokens=3)),
         ("cache_hits", asked(0, 100, 200, cached_tokens=1)),
@@ -316,6 +317,20 @@ def test_each_mark_is_given_under_its_condition_alone(mark, other):
     clean = asked(0, 100, 200, cached_tokens=0)
     assert figures([clean, clean]).marks == ()
     assert figures([clean, other]).marks == (mark,)
+
+
+@pytest.mark.parametrize(("first_chars", "marks"), [(5, ()), (8, ()), (10, ("coarse_first",))])
+def test_first_events_with_the_text_of_several_tokens_are_marked(first_chars, marks):
+    """Twenty tokens in nineteen events, five characters a token: coarse_events alone would not show it."""
+    times = [100 + 10 * i for i in range(19)]
+    one = asked(0, *times, output_tokens=20, asked_output_tokens=20, first_chars=first_chars, output_chars=100)
+    assert figures([one] * 5).marks == marks
+    assert figures([one] * 4).marks == (), "too few to tell"
+
+
+def test_cache_hits_that_were_asked_for_are_not_marked():
+    hit = asked(0, 100, 200, cached_tokens=1)
+    assert summarise([hit], load=OPEN, devices=1, slo=None, cache_asked=True).marks == ()
 
 
 def test_what_is_just_within_bounds_is_not_marked():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -9,6 +10,7 @@ import pytest
 
 from enginebench.errors import TrialError
 from enginebench.provision import prepare
+from enginebench.provision.endpoint import serving_pids
 from enginebench.records import EndpointProvision
 from enginebench.server import free_port
 
@@ -62,3 +64,14 @@ def test_a_url_that_does_not_answer_is_named_with_the_remedy(server, cache, url)
     assert caught.value.failure_class == "provision"
     assert str(caught.value).startswith(f"{url}/v1/models does not answer (")
     assert str(caught.value).endswith("start the server first")
+
+
+def test_https_is_refused_with_the_remedy(cache):
+    with pytest.raises(TrialError, match="only http:// can be measured; name the server's own port"):
+        prepared("https://example.invalid", cache)
+
+
+def test_who_serves_a_url_of_this_machine_is_found(server):
+    assert serving_pids(f"http://127.0.0.1:{server.server_port}") == (os.getpid(),)
+    assert serving_pids(f"http://127.0.0.1:{free_port()}") == ()
+    assert serving_pids(f"http://192.0.2.1:{server.server_port}") == (), "a port of the same number elsewhere"

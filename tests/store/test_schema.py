@@ -14,7 +14,7 @@ import pytest
 from enginebench.errors import FAILURE_CLASSES
 from enginebench.records import Result
 from enginebench.store.frames import COLUMNS, runs_frame
-from enginebench.tables import REQUEST_COLUMNS, TELEMETRY_COLUMNS
+from enginebench.tables import ENGINE_COLUMNS, REQUEST_COLUMNS, TELEMETRY_COLUMNS
 from stored import a_run, a_trial
 
 PAGE = Path(__file__).parents[2] / "results" / "SCHEMA.md"
@@ -81,7 +81,12 @@ def test_every_record_of_a_result_is_described_in_the_words_of_its_fields(sectio
 
 
 @pytest.mark.parametrize(
-    ("file", "columns"), [("requests.parquet", REQUEST_COLUMNS), ("telemetry.parquet", TELEMETRY_COLUMNS)]
+    ("file", "columns"),
+    [
+        ("requests.parquet", REQUEST_COLUMNS),
+        ("telemetry.parquet", TELEMETRY_COLUMNS),
+        ("engine.parquet", ENGINE_COLUMNS),
+    ],
 )
 def test_every_column_of_a_table_is_described_in_the_words_it_carries(sections, file, columns):
     expected = [f"| `{name}` | {kind} | {meaning} |" for name, (kind, meaning) in columns.items()]

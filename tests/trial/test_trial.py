@@ -16,9 +16,11 @@ from enginebench import config, runners
 from enginebench.plan import due, make_plan
 from enginebench.records import EndpointProvision, Result
 from enginebench.records.files import read, to_json
-from scripted_night import RUNS, ScriptedNight, until
+from scripted_night import GRID, RUNS, ScriptedNight, until
 
 MS = 1_000_000
+MACHINE = {"neighbour", "stolen", "client_late"}
+"""Marks that tell of the machine, which may be busy while tests run."""
 
 
 def order(night: ScriptedNight) -> Path:
@@ -53,7 +55,7 @@ def test_a_complete_trial_leaves_records_and_nothing_else(tmp_path):
     assert f"complete: {RUNS} runs" in output
     folder = tmp_path / "out"
     assert {path.name for path in folder.iterdir()} == {
-        "job.json", "requests.parquet", "telemetry.parquet", "server.log", "result.json",
+        "job.json", "requests.parquet", "telemetry.parquet", "engine.parquet", "server.log", "result.json",
     }  # fmt: skip
     assert (folder / "job.json").read_text() == order(night).read_text()
     done = result(night)
@@ -131,6 +133,61 @@ def test_failed_requests_are_marked_and_left_out_of_latencies(tmp_path):
     assert marked[0].metrics["success_share"] == 0.75
 
 
+@pytest.mark.parametrize(
+    ("script", "marks"),
+    [
+        ({}, set()),
+        ({"stop_at": 5}, {"short_output"}),
+        ({"tokens_more": 1}, {"long_output"}),
+        ({"tokens_per_event": 2}, {"coarse_events", "coarse_first"}),
+        # One event of two among five is also a sixth fewer events than tokens.
+        ({"tokens_first": 2}, {"coarse_events", "coarse_first"}),
+        ({"cached_tokens": 4}, {"cache_hits"}),
+        ({"prompt_tokens_more": 1}, {"input_length"}),
+        ({"usage": False}, {"no_usage"}),
+    ],
+)
+def test_what_makes_a_run_incomparable_is_marked_on_every_run(tmp_path, script, marks):
+    grid = GRID.replace("at_least: 4", "at_least: 5")
+    night = ScriptedNight(tmp_path, grid=grid, **script)
+    assert run(night)[0] == 0
+    assert [set(measured.marks) - MACHINE for measured in result(night).runs] == [marks] * RUNS
+
+
+def test_what_the_engine_tells_of_itself_stands_in_the_result(tmp_path):
+    """Its page counts ten preemptions a request and shows the requests under way."""
+    page = (
+        "# TYPE vllm:num_requests_running gauge\nvllm:num_requests_running {in_flight}\n"
+        "# TYPE vllm:num_preemptions_total counter\nvllm:num_preemptions_total {received}0\n"
+    )
+    # One wave of answers a run, each 1.6 s long, so that a reading once a second finds them all under way.
+    grid = (
+        GRID.replace("at_least: 4", "at_least: 1")
+        .replace("per_slot: 2", "per_slot: 1")
+        .replace("repeats: 3", "repeats: 1")
+    )
+    night = ScriptedNight(tmp_path, grid=grid, ttft_ms=600, itl_ms=200, metrics=page)
+    assert run(night)[0] == 0
+    done = result(night)
+    for measured, concurrency in zip(done.runs, (1, 2), strict=True):
+        assert measured.metrics["running_requests_max"] == concurrency
+        assert 0 < measured.metrics["running_requests_mean"] <= concurrency
+        assert measured.metrics["preempted_requests"] == 10 * concurrency
+        assert measured.metrics["kv_cache_max_share"] is None
+        assert measured.absent["kv_cache_max_share"] == "the engine does not tell kv_cache_share"
+    rows = pq.read_table(tmp_path / "out" / "engine.parquet")
+    assert rows.num_rows >= 4 + 2, "before and after each run, and during it"
+    assert rows.schema.field("kv_cache_share").metadata[b"meaning"].startswith(b"KV cache in use, 0 to 1")
+
+
+def test_an_engine_without_a_metrics_page_says_so(tmp_path):
+    night = ScriptedNight(tmp_path)
+    assert run(night)[0] == 0
+    reasons = {one.absent["preempted_requests"] for one in result(night).runs}
+    assert reasons == {"the engine's metrics page could not be read"}
+    assert pq.read_table(tmp_path / "out" / "engine.parquet").num_rows == 0
+
+
 def test_term_ends_a_trial_with_what_it_has(tmp_path):
     night = ScriptedNight(tmp_path, itl_ms=40)
     process = start(night, order(night))
@@ -194,6 +251,69 @@ def test_an_endpoint_is_measured_and_left_running(tmp_path, scripted):
     assert engine.process.poll() is None
     assert len(engine.record()["requests"]) == 6 * 4 + 5
     assert "not started by enginebench" in result(night).engine.notes[-1]
+
+
+def at_url(night: ScriptedNight, url: str, **arguments: bool) -> Path:
+    """The scripted grid's one job, on an engine of kind openai at `url`."""
+    engine = {
+        "kind": "openai",
+        "version": "unknown",
+        "builds": {
+            "cpu": {
+                "provision": {"kind": "endpoint", "url": url},
+                "precisions": ["bf16"],
+                "arguments": arguments,
+            }
+        },
+    }
+    (night.folder / "engines" / "scripted.yaml").write_text(json.dumps(engine), encoding="utf-8")
+    return order(night)
+
+
+def test_a_url_is_asked_openais_fields_alone_and_marked_where_nothing_pins_the_length(tmp_path, scripted):
+    engine = scripted(ttft_ms=10, itl_ms=2)
+    night = ScriptedNight(tmp_path)
+    assert run(night, at_url(night, engine.url))[0] == 0
+    fields = {"model", "prompt", "max_tokens", "temperature", "stream", "stream_options"}
+    assert all(set(one["asked"]) == fields for one in engine.record()["requests"])
+    assert all(set(one.marks) - MACHINE == {"unpinned_output"} for one in result(night).runs)
+    assert engine.process.poll() is None
+
+
+def test_a_url_is_sent_the_fields_that_its_file_allows(tmp_path, scripted):
+    engine = scripted(ttft_ms=10, itl_ms=2)
+    night = ScriptedNight(tmp_path)
+    assert run(night, at_url(night, engine.url, ignore_eos=True, min_tokens=True))[0] == 0
+    asked = [one["asked"] for one in engine.record()["requests"]]
+    assert all(one["ignore_eos"] is True and one["min_tokens"] == one["max_tokens"] for one in asked)
+    assert all(set(one.marks) <= MACHINE for one in result(night).runs)
+
+
+def test_a_workload_that_a_url_cannot_be_asked_is_a_failure_with_the_reason(tmp_path, scripted):
+    night = ScriptedNight(tmp_path)
+    chat = (tmp_path / "workloads" / "short.yaml").read_text().replace("completions", "chat")
+    (tmp_path / "workloads" / "short.yaml").write_text(chat)
+    code, _, errors = run(night, at_url(night, scripted().url))
+    assert code == 1
+    assert "Traceback" not in errors
+    failure = result(night).failure
+    assert (failure.failure_class, failure.message.split(":")[0]) == ("client", "workload short")
+
+
+def test_a_url_takes_no_other_fields_and_no_other_provision(tmp_path):
+    night = ScriptedNight(tmp_path)
+    at = {"arguments": {"top_k": True}}, {"provision": {"kind": "executable", "executable": "x"}}
+    reasons = []
+    for change in at:
+        path = night.folder / "engines" / "scripted.yaml"
+        build = {"provision": {"kind": "endpoint", "url": "http://127.0.0.1:1"}, "precisions": ["bf16"], **change}
+        path.write_text(json.dumps({"kind": "openai", "version": "unknown", "builds": {"cpu": build}}))
+        inventory, part = runners.inventory(config.read_site(night.folder / "here.yaml"))
+        reasons += {skip.reason for skip in make_plan(config.read_grid(night.grid), inventory, part).skips}
+    assert reasons == [
+        "to a URL only ignore_eos and min_tokens can be sent, each true or false; not `top_k: True`",
+        "an engine of kind openai is a server that runs already: its provision is of kind endpoint",
+    ]
 
 
 def test_events_are_json_lines_and_a_closed_input_ends_the_trial(tmp_path):

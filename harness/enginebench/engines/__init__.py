@@ -31,8 +31,22 @@ class Launch:
     """Path that answers JSON with a `version`; null where the engine has none."""
 
 
+@record
+class MetricsPage:
+    """Where an engine tells of itself, and under which names."""
+
+    path: str
+    """Path of its Prometheus page, as `/metrics`."""
+    samples: Mapping[str, tuple[str, ...]]
+    """Field of records.EngineSample to the page's samples that make it up, as they stand there (`…_total`): summed,
+    or for a share averaged, over all labels. A field that the engine does not tell is left out."""
+
+
 class Adapter(Protocol):
     """What the harness must know of an engine."""
+
+    metrics_page: MetricsPage | None
+    """Its Prometheus page; null if it has none."""
 
     def devices(self, parallelism: Parallelism) -> int:
         """Accelerators a deployment with this split takes."""
@@ -43,8 +57,11 @@ class Adapter(Protocol):
     def launch(self, deployment: Deployment, *, executable: Path, model_path: Path, host: str, port: int) -> Launch:
         """The command that serves `deployment` on `host:port` under the model name `deployment.model.name`."""
 
-    def pin_output(self, output_tokens: int) -> Mapping[str, object]:
-        """Fields of a request's JSON that make the answer exactly `output_tokens` long."""
+    def pin_output(self, deployment: Deployment, output_tokens: int) -> Mapping[str, object]:
+        """Fields of a request's JSON, beyond `max_tokens`, that make the answer exactly `output_tokens` long.
+
+        Empty where nothing pins it: every run is then marked `unpinned_output`.
+        """
 
 
 def known() -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from enginebench.engines import Launch, flags
+from enginebench.engines import Launch, MetricsPage, flags
 from enginebench.records import Deployment, DummySource, Parallelism, Scalar
 
 _DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
@@ -20,6 +20,20 @@ _QUIET = {
 
 class Vllm:
     """Adapter for vLLM."""
+
+    metrics_page = MetricsPage(
+        path="/metrics",
+        samples={
+            "requests_running": ("vllm:num_requests_running",),
+            "requests_waiting": ("vllm:num_requests_waiting",),
+            "kv_cache_share": ("vllm:kv_cache_usage_perc",),
+            "prefix_queried_tokens": ("vllm:prefix_cache_queries_total",),
+            "prefix_hit_tokens": ("vllm:prefix_cache_hits_total",),
+            "preemptions": ("vllm:num_preemptions_total",),
+            "drafted_tokens": ("vllm:spec_decode_num_draft_tokens_total",),
+            "accepted_tokens": ("vllm:spec_decode_num_accepted_tokens_total",),
+        },
+    )
 
     def devices(self, parallelism: Parallelism) -> int:
         """tp × pp × dp; experts are spread over those same devices."""
@@ -47,6 +61,9 @@ class Vllm:
             "max-model-len": deployment.context_tokens,
             "max-num-seqs": deployment.max_sequences,
             "enable-prefix-caching": deployment.prefix_cache,
+            # One event a token, and no penalties from the model's generation_config.json: as every engine is asked.
+            "stream-interval": 1,
+            "generation-config": "vllm",
         }
         if p.tp > 1:
             fixed["tensor-parallel-size"] = p.tp
@@ -65,7 +82,7 @@ class Vllm:
             version_path="/version",
         )
 
-    def pin_output(self, output_tokens: int) -> Mapping[str, object]:
+    def pin_output(self, deployment: Deployment, output_tokens: int) -> Mapping[str, object]:
         """Stop tokens are ignored and the shortest answer is the longest."""
         return {"ignore_eos": True, "min_tokens": output_tokens}
 

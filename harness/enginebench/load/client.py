@@ -293,7 +293,10 @@ class _Loop:
         if connection.left is None:
             self._head(connection, exchange)
         if connection.left == -1:
-            if data.endswith(b"0\r\n\r\n") or (len(data) < 5 and _tail(exchange).endswith(b"0\r\n\r\n")):
+            connection.length += len(data)
+            # Of the body: headers, too, can end in 0, as `Keep-Alive: timeout=5, max=100` does.
+            over = data.endswith(b"0\r\n\r\n") or (len(data) < 5 and _tail(exchange).endswith(b"0\r\n\r\n"))
+            if over and connection.length >= 5:
                 self._end(connection, now)
         elif connection.left is not None and connection.left >= 0:
             connection.length += len(data)
@@ -309,6 +312,7 @@ class _Loop:
         lower = head.lower()
         if b"transfer-encoding: chunked" in lower:
             connection.left = -1
+            connection.length = len(data) - len(head) - 4 - len(exchange.reads[-1][1])
         elif b"content-length:" in lower:
             value = lower.split(b"content-length:")[1].split(b"\r\n")[0]
             connection.left = len(head) + 4 + int(value)
@@ -385,6 +389,8 @@ def _request(exchange: _Exchange, prompt: Prompt, run: str, index: int, begun_ns
         last_token_ns=events[-1] if events else None,
         end_ns=exchange.end_ns - begun_ns,
         event_ns=events,
+        first_chars=found.first_chars,
+        output_chars=found.output_chars,
         input_tokens=prompt.input_tokens,
         output_tokens=found.output_tokens,
         asked_output_tokens=prompt.output_tokens,

@@ -22,6 +22,10 @@ class Reading:
     """Status of the response line; null if none came whole."""
     event_ns: tuple[int, ...]
     """Arrival of the last byte of every token-bearing event."""
+    first_chars: int
+    """Characters of text in the first token-bearing event."""
+    output_chars: int
+    """Characters of text in all of them."""
     output_tokens: int | None
     """`usage.completion_tokens` of the last usage seen."""
     input_tokens: int | None
@@ -69,6 +73,8 @@ def _failed(status: RequestStatus, error: str, http_status: int | None) -> Readi
         error=error,
         http_status=http_status,
         event_ns=(),
+        first_chars=0,
+        output_chars=0,
         output_tokens=None,
         input_tokens=None,
         cached_tokens=None,
@@ -113,6 +119,7 @@ def _events(
 ) -> Reading:
     stretch_ends = [end for end, _ in ends]
     event_ns: list[int] = []
+    chars: list[int] = []
     usage: dict[str, Any] = {}
     finished, bad = False, None
     at = 0
@@ -135,6 +142,7 @@ def _events(
                 if bears:
                     shift = ends[bisect.bisect_right(stretch_ends, line_end)][1]
                     event_ns.append(clock.at(line_end + shift))
+                    chars.append(_chars(event))
         at = line_end + 1
     status, error = _verdict(bad, broken, reason, finished, bool(event_ns))
     return Reading(
@@ -142,6 +150,8 @@ def _events(
         error=error,
         http_status=200,
         event_ns=tuple(event_ns),
+        first_chars=chars[0] if chars else 0,
+        output_chars=sum(chars),
         output_tokens=_count(usage, "completion_tokens"),
         input_tokens=_count(usage, "prompt_tokens"),
         cached_tokens=_count(usage.get("prompt_tokens_details") or {}, "cached_tokens"),
@@ -174,6 +184,14 @@ def _bears_token(event: dict[str, Any]) -> tuple[bool, bool]:
         or delta.get("tool_calls")
     )
     return bears, choice.get("finish_reason") is not None
+
+
+def _chars(event: dict[str, Any]) -> int:
+    """Characters of text that an event bears."""
+    choice = event["choices"][0]
+    delta = choice.get("delta") or {}
+    pieces = (choice.get("text"), delta.get("content"), delta.get("reasoning_content"), delta.get("reasoning"))
+    return sum(len(piece) for piece in pieces if isinstance(piece, str))
 
 
 def _verdict(

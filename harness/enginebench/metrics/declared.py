@@ -132,7 +132,40 @@ def _others() -> Iterator[Metric]:
         yield Metric(name=name, title=title, unit=unit, scale=scale, better=better, formula=formula, source=_OWN)
 
 
-METRICS: Mapping[str, Metric] = {metric.name: metric for metric in (*_throughputs(), *_latencies(), *_others())}
+def _engine() -> Iterator[Metric]:
+    rows: tuple[tuple[str, str, str, float, Literal["higher", "lower"], str], ...] = (
+        ("running_requests_mean", "Running requests mean", "requests", 1.0, "higher", "mean of the engine's gauge"),
+        ("running_requests_max", "Running requests maximum", "requests", 1.0, "higher", "maximum of the same"),
+        ("waiting_requests_mean", "Waiting requests mean", "requests", 1.0, "lower", "mean of the engine's gauge"),
+        ("waiting_requests_max", "Waiting requests maximum", "requests", 1.0, "lower", "maximum of the same"),
+        ("kv_cache_mean_share", "KV-cache use mean", "%", 100.0, "lower", "mean of the engine's gauge"),
+        ("kv_cache_max_share", "KV-cache use maximum", "%", 100.0, "lower", "maximum of the same"),
+        ("preempted_requests", "Preemptions", "requests", 1.0, "lower", "growth of the engine's counter over the run"),
+        (
+            "prefix_hit_share",
+            "Prefix-cache hits",
+            "%",
+            100.0,
+            "higher",
+            "input tokens taken from the prefix cache / input tokens looked up in it, over the run",
+        ),
+        (
+            "acceptance_share",
+            "Speculative acceptance",
+            "%",
+            100.0,
+            "higher",
+            "drafted tokens that were kept / drafted tokens, over the run; else mean of the engine's rate",
+        ),
+    )
+    for name, title, unit, scale, better, formula in rows:
+        source = "the engine's Prometheus page, gauges once a second"
+        yield Metric(name=name, title=title, unit=unit, scale=scale, better=better, formula=formula, source=source)
+
+
+METRICS: Mapping[str, Metric] = {
+    metric.name: metric for metric in (*_throughputs(), *_latencies(), *_others(), *_engine())
+}
 """Every metric, by name."""
 
 

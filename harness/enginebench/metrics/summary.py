@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from enginebench.metrics.declared import METRICS
+from enginebench.metrics.engine import Figure, unread
 from enginebench.records import ClosedLoop, Load, Request, Slo, record
 
 LATE_SHARE = 0.01
 """A run is marked `client_late` when the p99 of send − due exceeds this share of its median E2EL."""
 COARSE_SHARE = 0.9
 """A request whose events are fewer than this share of its tokens came in pieces of several tokens."""
+COARSE_FIRST = 1.8
+"""First events that hold so many times the text of a token (median over a run of 5 or more requests) hold several
+tokens: two make 2, and text of single tokens, drawn by chance, makes about 1."""
 _NO_USAGE = "the server did not report its output tokens"
 
 
@@ -69,9 +73,20 @@ _LOW = {"p50": 0.5, "p10": 0.1, "p1": 0.01}
 
 
 def summarise(
-    requests: Sequence[Request], *, load: Load, devices: int, slo: Slo | None, energy_j: float | None = None
+    requests: Sequence[Request],
+    *,
+    load: Load,
+    devices: int,
+    slo: Slo | None,
+    energy_j: float | None = None,
+    cache_asked: bool = False,
+    engine: Mapping[str, Figure] | None = None,
 ) -> Summary:
-    """The figures of one run; `energy_j` is what its accelerators drew from first send to last end, J."""
+    """The figures of one run; `energy_j` is what its accelerators drew from first send to last end, J.
+
+    `cache_asked`: the prefix cache is on and the prompts share something, so that hits are no surprise.
+    `engine`: what engine_figures() gave.
+    """
     assert requests
     good = [request for request in requests if request.status == "ok"]
     sheet = _Sheet()
@@ -85,7 +100,9 @@ def summarise(
     sheet.spread("schedule_lag", "ns", lag_ns, {"p99": 0.99}, "requests")
     sheet.put("success_share", len(good) / len(requests))
     _energy(sheet, good, energy_j)
-    marks = _marks(requests, good, lag_ns)
+    for name, (value, reason) in (engine or unread("the engine's metrics page was not read")).items():
+        sheet.put(name, value, reason)
+    marks = _marks(requests, good, lag_ns, cache_asked)
     return Summary(
         window_ns=window,
         duration_ns=end - begin,
@@ -209,17 +226,31 @@ def _meets(request: Request, slo: Slo) -> bool:
     return not (late or slow)
 
 
-def _marks(requests: Sequence[Request], good: Sequence[Request], lag_ns: NDArray[np.float64]) -> tuple[str, ...]:
+def _coarse_first(counted: Sequence[tuple[Request, int]]) -> bool:
+    """Whether first events hold more text than a token has, as a rule over many requests."""
+    ratios = [
+        r.first_chars / (r.output_chars / tokens)
+        for r, tokens in counted
+        if r.first_chars and r.output_chars and tokens
+    ]
+    return len(ratios) >= 5 and float(np.median(ratios)) >= COARSE_FIRST
+
+
+def _marks(
+    requests: Sequence[Request], good: Sequence[Request], lag_ns: NDArray[np.float64], cache_asked: bool
+) -> tuple[str, ...]:
     e2el_ns = [r.last_token_ns - r.sent_ns for r in good if r.last_token_ns is not None]
     late = bool(e2el_ns) and float(np.quantile(lag_ns, 0.99)) > LATE_SHARE * float(np.median(e2el_ns))
     counted = [(r, r.output_tokens) for r in good if r.output_tokens is not None]
     found = {
         "failed_requests": len(good) < len(requests),
         "no_usage": len(counted) < len(good),
-        "short_output": any(tokens != r.asked_output_tokens for r, tokens in counted),
+        "short_output": any(tokens < r.asked_output_tokens for r, tokens in counted),
+        "long_output": any(tokens > r.asked_output_tokens for r, tokens in counted),
         "input_length": any(r.usage_input_tokens not in (None, r.input_tokens) for r in good),
         "coarse_events": any(len(r.event_ns) < COARSE_SHARE * tokens for r, tokens in counted),
-        "cache_hits": any((r.cached_tokens or 0) > 0 for r in good),
+        "coarse_first": _coarse_first(counted),
+        "cache_hits": not cache_asked and any((r.cached_tokens or 0) > 0 for r in good),
         "client_late": late,
     }
     return tuple(name for name, there in found.items() if there)

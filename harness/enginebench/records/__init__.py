@@ -16,6 +16,7 @@ from enginebench.records.demand import (
 )
 from enginebench.records.outcome import (
     EngineInfo,
+    EngineSample,
     Environment,
     Failure,
     Request,
@@ -58,6 +59,7 @@ __all__ = [
     "Engine",
     "EngineBuild",
     "EngineInfo",
+    "EngineSample",
     "Environment",
     "ExecutableProvision",
     "Failure",

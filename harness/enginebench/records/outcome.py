@@ -49,6 +49,39 @@ class Request:
     """HTTP status; null if no response line came."""
     error: str | None
     """What went wrong, in one line; null if nothing did."""
+    first_chars: int | None = None
+    """Characters of text in the first token-bearing event; null in records older than the field."""
+    output_chars: int | None = None
+    """Characters of text in all token-bearing events; null in records older than the field."""
+
+
+@record
+class EngineSample:
+    """What an engine told of itself at one time: a row of `engine.parquet`; null where it does not tell.
+
+    Gauges hold at that time; counters count from the server's start.
+    """
+
+    t_ns: int
+    """When it was asked, ns since the epoch."""
+    requests_running: float | None = None
+    """Gauge: requests in the batch."""
+    requests_waiting: float | None = None
+    """Gauge: requests queued."""
+    kv_cache_share: float | None = None
+    """Gauge: KV cache in use, 0 to 1."""
+    prefix_queried_tokens: float | None = None
+    """Counter: input tokens looked up in the prefix cache."""
+    prefix_hit_tokens: float | None = None
+    """Counter: input tokens taken from it."""
+    preemptions: float | None = None
+    """Counter: requests put back for want of KV cache."""
+    drafted_tokens: float | None = None
+    """Counter: tokens drafted by speculative decoding."""
+    accepted_tokens: float | None = None
+    """Counter: drafted tokens that were kept."""
+    acceptance_share: float | None = None
+    """Gauge: accepted / drafted tokens, for an engine that tells no counters, 0 to 1."""
 
 
 @record
@@ -90,7 +123,7 @@ class Run:
     usage: Usage | None
     """Use of the CPUs; null where the platform does not tell."""
     marks: tuple[str, ...]
-    """What a reader must know: `neighbour`, `failed_requests`, `short_output`, `input_length`, `coarse_events`, ..."""
+    """What a reader must know, each a key of `report.MEANINGS`: `neighbour`, `failed_requests`, `short_output`, …"""
 
 
 @record

@@ -131,6 +131,15 @@ class Store:
 
         return pd.read_parquet(self.folder(trial) / "telemetry.parquet")
 
+    def engine(self, trial: str) -> pd.DataFrame:
+        """What the engine told of itself through a trial; empty for a trial older than that."""
+        import pandas as pd
+
+        from enginebench.tables import ENGINE_COLUMNS
+
+        path = self.folder(trial) / "engine.parquet"
+        return pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=list(ENGINE_COLUMNS))
+
     def collect_leftovers(self, older_than_s: float = 86400.0) -> tuple[Path, ...]:
         """Remove what writers that died left aside; gives what was removed."""
         limit = time.time() - older_than_s

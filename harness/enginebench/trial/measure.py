@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from enginebench import accelerators, load, metrics, telemetry, usage, workloads
+from enginebench import accelerators, load, metrics, scrape, telemetry, usage, workloads
+from enginebench.engines import MetricsPage
 from enginebench.errors import TrialError
 from enginebench.load import LoadOutcome, Target
-from enginebench.records import Accelerator, ClosedLoop, Point, Prompt, Run, RunKey
+from enginebench.records import Accelerator, ClosedLoop, EngineSample, Point, Prompt, Run, RunKey
 from enginebench.server import Server
 from enginebench.trial.workdir import Workdir
 
@@ -30,6 +31,8 @@ class Bench:
         pin_output: Callable[[int], Mapping[str, object]],
         tokenizer: Path | None,
         server: Server | None,
+        server_pids: Callable[[], Sequence[int]],
+        page: MetricsPage | None,
         devices: tuple[Accelerator, ...],
         listen: Callable[[Mapping[str, object]], None],
     ) -> None:
@@ -39,6 +42,8 @@ class Bench:
         self.pin_output = pin_output
         self.tokenizer = tokenizer
         self.server = server
+        self.server_pids = server_pids
+        self.page = page
         self.devices = devices
         self.listen = listen
         self._chat_overhead = 0
@@ -79,14 +84,16 @@ class Bench:
         prompts = self._prompts(point, "run", key.repeat, point.requests)
         name = f"{self.workdir.state.trial}.{key.point}.{key.repeat}"
         self.listen({"event": "run", "position": position, "point": point.label(), "repeat": key.repeat})
-        meter = usage.Meter(self.server.pids if self.server else tuple)
+        meter = usage.Meter(self.server_pids)
         started = datetime.now(UTC)
+        before = self._ask_engine()
         meter.start()
         begun_ns = time.time_ns()
         outcome = self._send(point, prompts, point.load, name, key.repeat, watched=True)
         ended_ns = time.time_ns()
         used = meter.stop()
         self._check_server()
+        told = self._told(before, begun_ns, ended_ns)
         energy_j, no_energy = self._energy(begun_ns, ended_ns)
         summary = metrics.summarise(
             outcome.requests,
@@ -94,6 +101,8 @@ class Bench:
             devices=self.attempt.job.deployment.devices,
             slo=point.slo,
             energy_j=energy_j,
+            cache_asked=self._shares_prefix(point),
+            engine=told,
         )
         absent = dict(summary.absent)
         if no_energy and "energy_j_per_output_token" in absent:
@@ -109,10 +118,33 @@ class Bench:
             metrics=summary.metrics,
             absent=absent,
             usage=used,
-            marks=(*summary.marks, *usage.marks(used)),
+            marks=(*summary.marks, *self._marks(point), *usage.marks(used)),
         )
         self.workdir.add(run, outcome.requests)
         self.listen({"event": "measured", "position": position, "run": name})
+
+    def _ask_engine(self) -> EngineSample | None:
+        """What the engine tells of itself now: asked between runs, when nobody is disturbed."""
+        sample = scrape.take(self.target.url, self.page) if self.page else None
+        scrape.append(self.workdir.path / "engine.jsonl", sample)
+        return sample
+
+    def _told(self, before: EngineSample | None, begun_ns: int, ended_ns: int) -> Mapping[str, metrics.Figure]:
+        if self.page is None:
+            return metrics.unread(f"no metrics page is known of {self.attempt.job.deployment.engine_kind}")
+        after = self._ask_engine()
+        rows = scrape.read(self.workdir.path / "engine.jsonl")
+        return metrics.engine_figures(before, [row for row in rows if begun_ns <= row.t_ns < ended_ns], after)
+
+    def _shares_prefix(self, point: Point) -> bool:
+        """Whether requests of this point can be served from the prefix cache as asked."""
+        shared = point.workload.shared_prefix_tokens > 0 or point.workload.api == "chat"
+        return self.attempt.job.deployment.prefix_cache and shared
+
+    def _marks(self, point: Point) -> tuple[str, ...]:
+        """What a reader must know of how a point is asked."""
+        told = {"unpinned_output": not self.pin_output(point.workload.osl_tokens)}
+        return tuple(mark for mark, there in told.items() if there)
 
     def _point(self, index: int) -> Point:
         return self.attempt.job.points[index]
@@ -167,6 +199,8 @@ class Bench:
             self.server.check()
 
     def _energy(self, begun_ns: int, ended_ns: int) -> tuple[float | None, str | None]:
+        if not self.devices:
+            return None, "the server runs on another machine, whose accelerators are not sampled"
         rows = telemetry.read(self.workdir.path / "telemetry.jsonl")
         energy_j, reason = telemetry.energy_j(rows, begun_ns, ended_ns, [item.index for item in self.devices])
         if energy_j is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import secrets
 import signal
@@ -10,16 +11,16 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
 from enginebench import accelerators, engines, environment, provision
-from enginebench.errors import TrialError
+from enginebench.errors import TrialError, UserError
 from enginebench.load import Target
-from enginebench.provision import models
+from enginebench.provision import endpoint, models
 from enginebench.records import (
     Accelerator,
     Attempt,
@@ -67,6 +68,9 @@ def run_trial(attempt: Attempt, out: Path, *, cache: Path, listen: Listener) -> 
         except TrialError as error:
             failure = Failure(failure_class=error.failure_class, message=str(error), log_tail=error.log_tail)
             return workdir.finish("failed", failure)
+        except UserError as error:
+            # A workload that this model or server can't be asked: known only once both are there.
+            return workdir.finish("failed", Failure(failure_class="client", message=str(error), log_tail=""))
         except (Terminated, KeyboardInterrupt):
             failure = Failure(failure_class="interrupted", message="ended by a signal", log_tail="")
             return workdir.finish("interrupted", failure)
@@ -151,7 +155,7 @@ class _Trial:
             version = _version(command.url, launch.version_path)
             self.workdir.update(engine=replace(info, reported_version=version))
             target = Target(url=command.url, model=self.deployment.model.name, api="completions")
-            self._measure(target, ready.path, server)
+            self._measure(target, ready.path, server, server.pids, self.devices)
 
     def _measure_endpoint(self, prepared: provision.Prepared) -> None:
         assert isinstance(self.deployment.provision, EndpointProvision)
@@ -169,17 +173,30 @@ class _Trial:
         )
         self.workdir.update(engine=info)
         model = self.deployment.provision.served_model or _first_model(prepared.url)
-        self._measure(Target(url=prepared.url, model=model, api="completions"), None, None)
+        # A server on this machine is measured as if started here; one elsewhere has neither processes nor devices here.
+        pids = functools.partial(endpoint.serving_pids, prepared.url)
+        devices = self.devices if pids() else ()
+        self._measure(Target(url=prepared.url, model=model, api="completions"), None, None, pids, devices)
 
-    def _measure(self, target: Target, model_path: Path | None, server: Server | None) -> None:
-        with Recorder(self.devices, self.workdir.path / "telemetry.jsonl"):
+    def _measure(
+        self,
+        target: Target,
+        model_path: Path | None,
+        server: Server | None,
+        server_pids: Callable[[], Sequence[int]],
+        devices: tuple[Accelerator, ...],
+    ) -> None:
+        watched = (self.deployment.engine_kind, target.url, self.workdir.path / "engine.jsonl")
+        with Recorder(self.devices, self.workdir.path / "telemetry.jsonl", watched=watched):
             bench = Bench(
                 workdir=self.workdir,
                 target=target,
-                pin_output=self.adapter.pin_output,
+                pin_output=functools.partial(self.adapter.pin_output, self.deployment),
                 tokenizer=model_path,
                 server=server,
-                devices=self.devices,
+                server_pids=server_pids,
+                page=self.adapter.metrics_page,
+                devices=devices,
                 listen=self.listen,
             )
             self._stage("warmup")

@@ -1,8 +1,8 @@
 """The folder a trial writes into: aside while it works, renamed when complete, salvaged when its writer was killed.
 
-While working, `<out>.partial/` holds `job.json`, `state.json`, `server.log`, `telemetry.jsonl` and one pair of files a
-finished run under `runs/`. Finished, `<out>/` holds `job.json`, `requests.parquet`, `telemetry.parquet`, `server.log`
-and `result.json`.
+While working, `<out>.partial/` holds `job.json`, `state.json`, `server.log`, `telemetry.jsonl`, `engine.jsonl` and one
+pair of files a finished run under `runs/`. Finished, `<out>/` holds `job.json`, `requests.parquet`,
+`telemetry.parquet`, `engine.parquet`, `server.log` and `result.json`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from dataclasses import field, replace
 from pathlib import Path
 from typing import IO, Literal
 
-from enginebench import tables, telemetry
+from enginebench import scrape, tables, telemetry
 from enginebench.errors import mistake
 from enginebench.records import Attempt, EngineInfo, Environment, Failure, Request, Result, Run, record
 from enginebench.records.files import read, to_json
@@ -113,6 +113,9 @@ def _finish(
     log = path / "telemetry.jsonl"
     tables.write_telemetry(telemetry.read(log) if log.exists() else [], path / "telemetry.parquet")
     log.unlink(missing_ok=True)
+    told = path / "engine.jsonl"
+    tables.write_engine(scrape.read(told), path / "engine.parquet")
+    told.unlink(missing_ok=True)
     result = Result(
         trial=state.trial,
         job_id=state.attempt.job.id,
