@@ -13,7 +13,7 @@ import pytest
 
 from enginebench import config
 from enginebench.provision import venv
-from enginebench.records import VenvProvision
+from enginebench.records import EndpointProvision, VenvProvision
 
 HARNESS = Path(__file__).resolve().parents[1] / "harness"
 
@@ -115,6 +115,8 @@ def test_every_engine_is_told_with_what_it_lacks_and_the_command_that_mends_it(d
         state = "no no build for cpu add one to the engine's file"
         if build and isinstance(build.provision, VenvProvision):
             state = "yes its environment, made when first needed enginebench night configs/grids/quickstart.yaml"
+        elif build and isinstance(build.provision, EndpointProvision):
+            state = f"no a server at {build.provision.url} start it, or name another URL in a copy of the engine's file"
         assert f"{engine.name} {engine.version} {state}" in words
 
 

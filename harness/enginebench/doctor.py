@@ -10,8 +10,9 @@ from rich.table import Table
 
 from enginebench import accelerators, config, environment
 from enginebench.engines import get
-from enginebench.provision import venv
-from enginebench.records import EngineBuild, ExecutableProvision, VenvProvision
+from enginebench.errors import TrialError
+from enginebench.provision import endpoint, venv
+from enginebench.records import EndpointProvision, EngineBuild, ExecutableProvision, VenvProvision
 
 DISK_NEEDED_BYTES = 6_000_000_000
 """Room for one CPU engine with torch (2.4 GB), the converter's torch (1.1 GB), a small model, and uv's cache."""
@@ -66,6 +67,11 @@ def _state(build: EngineBuild | None, vendor: str, cache: Path) -> tuple[bool, s
         return True, "its environment, made when first needed", "enginebench night configs/grids/quickstart.yaml"
     if isinstance(provision, ExecutableProvision) and shutil.which(provision.executable) is None:
         return False, f"command `{provision.executable}`", "run inside the engine's image, or install it on the PATH"
+    if isinstance(provision, EndpointProvision):
+        try:
+            endpoint.prepare(provision)
+        except TrialError:
+            return False, f"a server at {provision.url}", "start it, or name another URL in a copy of the engine's file"
     return True, "nothing", ""
 
 
