@@ -63,7 +63,7 @@ class ScriptedNight:
         asked = {"ttft_ms": 10, "itl_ms": 2, "pid_file": str(self.pids), "record_file": str(self.record), **script}
         engine = {
             "kind": "vllm",
-            "version": "1.0",
+            "versions": ["1.0"],
             "builds": {
                 "cpu": {
                     "provision": {"kind": "executable", "executable": command},

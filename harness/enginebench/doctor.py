@@ -45,12 +45,12 @@ def _engines(vendor: str, cache: Path, console: Console) -> bool:
         table.add_column(name)
     any_runs = False
     for path in config.shipped("engines").values():
-        engine = config.read_engine(path)
-        get(engine.kind)
-        build = next((build for name, build in engine.builds.items() if name == vendor), None)
-        can, missing, remedy = _state(build, vendor, cache)
-        any_runs = any_runs or can
-        table.add_row(engine.name, engine.version, "yes" if can else "no", missing, remedy)
+        for engine in (config.read_engine(path, version) for version in config.engine_versions(path)):
+            get(engine.kind)
+            build = next((build for name, build in engine.builds.items() if name == vendor), None)
+            can, missing, remedy = _state(build, vendor, cache)
+            any_runs = any_runs or can
+            table.add_row(engine.name, engine.version, "yes" if can else "no", missing, remedy)
     console.print(table)
     return any_runs
 

@@ -15,7 +15,7 @@ from enginebench.errors import UserError
 MODEL = (REPOSITORY / "configs" / "models" / "smollm2-135m-instruct.yaml").read_text(encoding="utf-8")
 ENGINE = """\
 kind: vllm
-version: 1.0.0
+versions: [1.0.0]
 builds:
   nvidia:
     precisions: [bf16]

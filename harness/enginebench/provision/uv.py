@@ -39,14 +39,23 @@ def call(arguments: Sequence[str], log: Path) -> None:
 
 def install(arguments: Sequence[str], log: Path, extra_index: str | None) -> None:
     """`uv pip install` from where pip looks; `extra_index` is asked only if something was not found without it."""
-    first = ["pip", "install", *pip_sources(), *arguments]
+    _ask("install", arguments, log, extra_index)
+
+
+def compile(arguments: Sequence[str], log: Path, extra_index: str | None) -> None:
+    """`uv pip compile`, looking as `install` does."""
+    _ask("compile", arguments, log, extra_index)
+
+
+def _ask(command: str, arguments: Sequence[str], log: Path, extra_index: str | None) -> None:
+    # Of all indexes the best version, as pip takes it; uv's default would stop at the first that knows the name.
+    first = ["pip", command, "--index-strategy", "unsafe-best-match", *pip_sources()]
     try:
-        call(first, log)
+        call([*first, *arguments], log)
     except TrialError as error:
         if extra_index is None or not any(piece in str(error).lower() for piece in _MISSING):
             raise
-        more = ["--extra-index-url", extra_index, "--index-strategy", "unsafe-best-match"]
-        call([*first, *more], log)
+        call([*first, "--extra-index-url", extra_index, *arguments], log)
 
 
 @cache
@@ -71,7 +80,4 @@ def pip_sources() -> tuple[str, ...]:
     for key, values in found.items():
         for value in dict.fromkeys(values):
             result += [f"--{key}", value]
-    if "extra-index-url" in found:
-        # pip takes the best version over all indexes; uv's default would stop at the first that knows the name.
-        result += ["--index-strategy", "unsafe-best-match"]
     return tuple(result)
