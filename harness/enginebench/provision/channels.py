@@ -31,18 +31,24 @@ def _engine(words: str, channel: Channel, newest: Engine, vendor: Vendor, cache:
     provision, rule = build.provision, build.channels
     if not isinstance(provision, VenvProvision) or rule is None:
         raise mistake(channel.place, f"`{words}` has no channels on {vendor}", "name an exact version")
-    index = rule.nightly_index
-    if channel.kind == "nightly" and index is None:
-        raise mistake(channel.place, f"`{words}` has no nightly index on {vendor}", "name an exact version or @latest")
+    if channel.kind == "nightly":
+        if rule.nightly_index is None:
+            raise mistake(channel.place, f"`{words}` has no nightly index on {vendor}", "name an exact version")
+        indexes = " ".join(filter(None, (rule.nightly_index, provision.extra_index)))
+        provision = replace(provision, extra_index=indexes)
     work = cache / "channels"
     try:
         version = _newest(rule, channel, work)
         if version in config.engine_versions(channel.file):
             return config.read_engine(channel.file, version)
-        pins = _pins(rule, channel, version, provision, work)
+        pins = _pins(rule, version, provision, work)
     except TrialError as error:
         raise mistake(channel.place, f"`{words}` can't be resolved: {error}", "name an exact version") from None
-    return config.read_engine(channel.file, version, {vendor: pins})
+    engine = config.read_engine(channel.file, version, {vendor: pins})
+    build = engine.builds[vendor]
+    assert isinstance(build.provision, VenvProvision)
+    build = replace(build, provision=replace(build.provision, extra_index=provision.extra_index))
+    return replace(engine, builds={vendor: build})
 
 
 def _newest(rule: Channels, channel: Channel, work: Path) -> str:
@@ -61,7 +67,7 @@ def _newest(rule: Channels, channel: Channel, work: Path) -> str:
     return found.read_text(encoding="utf-8").strip().rpartition("==")[2]
 
 
-def _pins(rule: Channels, channel: Channel, version: str, base: VenvProvision, work: Path) -> Sequence[str]:
+def _pins(rule: Channels, version: str, base: VenvProvision, work: Path) -> Sequence[str]:
     """All pins of `version`: as few as possible other than the base's, found once and kept.
 
     A build of its own (`torch==2.13.0+cpu`) stays what it is: the index that has no such builds would else give
@@ -77,9 +83,8 @@ def _pins(rule: Channels, channel: Channel, version: str, base: VenvProvision, w
         without.write_text("\n".join(rule.leave_out), encoding="utf-8")
         # What stands in the file that uv writes to is what it prefers.
         aside.write_text("\n".join(others), encoding="utf-8")
-        more = [] if channel.kind == "latest" else ["--extra-index-url", str(rule.nightly_index)]
         out = ["--constraints", str(fixed), "--excludes", str(without), "--output-file", str(aside), str(asked)]
-        uv.compile([*more, *_plain(rule), *out], kept.with_suffix(".log"), base.extra_index)
+        uv.compile([*_plain(rule), *out], kept.with_suffix(".log"), base.extra_index)
         aside.replace(kept)
     return kept.read_text(encoding="utf-8").split()
 

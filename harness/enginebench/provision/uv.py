@@ -55,7 +55,8 @@ def _ask(command: str, arguments: Sequence[str], log: Path, extra_index: str | N
     except TrialError as error:
         if extra_index is None or not any(piece in str(error).lower() for piece in _MISSING):
             raise
-        call([*first, "--extra-index-url", extra_index, *arguments], log)
+        more = [word for index in extra_index.split() for word in ("--extra-index-url", index)]
+        call([*first, *more, *arguments], log)
 
 
 @cache

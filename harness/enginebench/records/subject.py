@@ -166,7 +166,7 @@ class VenvProvision:
     pins: tuple[str, ...] = ()
     """The lines of that file, filled in when it is read; their hash is the lock hash."""
     extra_index: str | None = None
-    """Package index asked only when a pin is not found without it."""
+    """Package index asked only when a pin is not found without it; several are divided by spaces."""
     alias: MetadataAlias | None = None
     """Metadata written after the install, if the distribution needs it."""
     overlays: tuple[Overlay, ...] = ()
