@@ -153,7 +153,7 @@ def test_a_version_that_needs_another_torch_is_one_line(asked, shelf, tmp_path):
     words = told(asked, "two@latest")
     assert words.startswith(f"{tmp_path / 'grids' / 'g.yaml'}:3: `two@latest` can't be resolved: uv pip failed: ")
     assert "torch>=1.1" in words
-    assert words.endswith("; name an exact version")
+    assert words.endswith("; name a version that two.yaml lists, or list this one there with pins")
 
 
 def test_an_index_that_has_no_such_engine_is_one_line(asked):

@@ -43,7 +43,8 @@ def _engine(words: str, channel: Channel, newest: Engine, vendor: Vendor, cache:
             return config.read_engine(channel.file, version)
         pins = _pins(rule, version, provision, work)
     except TrialError as error:
-        raise mistake(channel.place, f"`{words}` can't be resolved: {error}", "name an exact version") from None
+        remedy = f"name a version that {channel.file.name} lists, or list this one there with pins"
+        raise mistake(channel.place, f"`{words}` can't be resolved: {error}", remedy) from None
     engine = config.read_engine(channel.file, version, {vendor: pins})
     build = engine.builds[vendor]
     assert isinstance(build.provision, VenvProvision)

@@ -56,7 +56,11 @@ def _ask(command: str, arguments: Sequence[str], log: Path, extra_index: str | N
         if extra_index is None or not any(piece in str(error).lower() for piece in _MISSING):
             raise
         more = [word for index in extra_index.split() for word in ("--extra-index-url", index)]
-        call([*first, *more, *arguments], log)
+        try:
+            call([*first, *more, *arguments], log)
+        except TrialError as second:
+            # Of an index that can't be reached nothing is learnt: what was missing before it is the reason.
+            raise (error if "failed to fetch" in str(second).lower() else second) from None
 
 
 @cache
