@@ -14,7 +14,7 @@ from enginebench.provision import venv
 from enginebench.records import EngineBuild, ExecutableProvision, VenvProvision
 
 DISK_NEEDED_BYTES = 6_000_000_000
-"""Room for one CPU engine with torch (2.4 GB), the converter's torch (1.1 GB), a small model, and uv's cache."""
+"""Room for two CPU engines and the converter with one torch between them (5 GB), a small model, and uv's cache."""
 
 
 def diagnose(cache: Path, console: Console) -> bool:
