@@ -49,8 +49,8 @@ def planned(tmp_path: Path, site: str, grid: str = GRID) -> Deployment:
 @pytest.mark.parametrize(
     ("site", "module", "more", "health", "version"),
     [
-        ("h100x8", "sglang", " --enable-metrics", "/health", "/server_info"),
-        ("mi355x8", "sglang", " --enable-metrics", "/health", "/server_info"),
+        ("h100x8", "sglang", " --sampling-defaults openai --enable-metrics", "/health", "/server_info"),
+        ("mi355x8", "sglang", " --sampling-defaults openai --enable-metrics", "/health", "/server_info"),
         ("tpu-v6e-8", "sgl_jax", " --device tpu", "/health_generate", "/get_server_info"),
     ],
 )
@@ -61,7 +61,7 @@ def test_on_shipped_sites_the_command_is_this(
     assert " ".join(started.argv) == (
         f"/env/bin/python -m {module}.launch_server --model-path /models/it --host 127.0.0.1 --port 8123 "
         "--served-model-name llama-3.1-8b-instruct --dtype bfloat16 --context-length 2048 --max-running-requests 16 "
-        f"--disable-radix-cache{more} --tp-size 4"
+        f"--disable-radix-cache --stream-interval 1 --enable-cache-report{more} --tp-size 4"
     )
     assert started.environment == QUIET
     assert (started.health_path, started.version_path) == (health, version)
@@ -76,7 +76,8 @@ def test_on_a_cpu_the_builds_own_flags_environment_and_stand_ins_come_too() -> N
     assert words(deployment) == (
         "/env/bin/python -m sglang.launch_server --model-path /models/it --host 127.0.0.1 --port 8123 "
         "--served-model-name smollm2-135m-instruct --dtype bfloat16 --context-length 2048 --max-running-requests 16 "
-        "--disable-radix-cache --enable-metrics --device cpu --tp-size 1 --attention-backend torch_native "
+        "--disable-radix-cache --stream-interval 1 --enable-cache-report --sampling-defaults openai --enable-metrics "
+        "--device cpu --tp-size 1 --attention-backend torch_native "
         "--sampling-backend pytorch --cuda-graph-backend-decode disabled --cuda-graph-backend-prefill disabled "
         "--disable-overlap-schedule --sleep-on-idle --max-total-tokens 32768"
     )
@@ -159,4 +160,4 @@ def test_what_is_unsupported_has_a_reason(changes: dict[str, Any], reason: str |
 
 
 def test_an_answer_is_pinned_to_its_length() -> None:
-    assert SGLANG.pin_output(64) == {"ignore_eos": True, "min_tokens": 64}
+    assert SGLANG.pin_output(a_deployment(), 64) == {"ignore_eos": True, "min_tokens": 64}

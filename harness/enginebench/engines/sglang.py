@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from enginebench.engines import Launch, flags
+from enginebench.engines import Launch, MetricsPage, flags
 from enginebench.records import Deployment, DummySource, Parallelism, Scalar
 
 _DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
@@ -16,11 +16,21 @@ _QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 class Sglang:
     """Adapter for SGLang."""
 
-    def devices(self, parallelism: Parallelism) -> int:
-        """tp × pp × dp, as everywhere here.
+    metrics_page = MetricsPage(
+        path="/metrics",
+        samples={
+            "requests_running": ("sglang:num_running_reqs",),
+            "requests_waiting": ("sglang:num_queue_reqs",),
+            "kv_cache_share": ("sglang:token_usage",),
+            "prefix_queried_tokens": ("sglang:prompt_tokens_total",),
+            "prefix_hit_tokens": ("sglang:cached_tokens_total",),
+            "preemptions": ("sglang:num_retracted_requests_total",),
+            "acceptance_share": ("sglang:spec_accept_rate",),
+        },
+    )
 
-        SGLang's own `--tp-size` counts all of a stage's devices where data-parallel attention runs on them.
-        """
+    def devices(self, parallelism: Parallelism) -> int:
+        """tp × pp × dp; where data-parallel attention runs, SGLang's own `--tp-size` is tp × dp."""
         return parallelism.tp * parallelism.pp * parallelism.dp
 
     def unsupported(self, deployment: Deployment) -> str | None:
@@ -47,7 +57,10 @@ class Sglang:
             "context-length": deployment.context_tokens,
             "max-running-requests": deployment.max_sequences,
             "disable-radix-cache": None if deployment.prefix_cache else True,
-            # sglang-jax has no such flag.
+            "stream-interval": 1,
+            # Cached tokens in each answer's usage, and no penalties from the model's generation_config.json.
+            "enable-cache-report": True,
+            "sampling-defaults": None if tpu else "openai",
             "enable-metrics": None if tpu else True,
             "device": deployment.vendor if deployment.vendor in ("cpu", "tpu") else None,
             "load-format": "dummy" if isinstance(deployment.model.source, DummySource) else None,
@@ -62,16 +75,14 @@ class Sglang:
             version_path="/get_server_info" if tpu else "/server_info",
         )
 
-    def pin_output(self, output_tokens: int) -> Mapping[str, object]:
+    def pin_output(self, deployment: Deployment, output_tokens: int) -> Mapping[str, object]:
         """Stop tokens are ignored and the shortest answer is the longest."""
         return {"ignore_eos": True, "min_tokens": output_tokens}
 
 
 def _split(deployment: Deployment) -> dict[str, Scalar]:
-    """Flags of the split.
-
-    Replicas stand side by side (`tp-size` is a replica's). Experts that span replicas, or the flag itself, ask for
-    data-parallel attention: then `tp-size` is the replicas' sum, and attention is split tp-size / dp-size ways.
+    """Flags of the split. Replicas stand side by side, `tp-size` being one's, unless experts span them or the flag
+    itself is given: that is data-parallel attention, where `tp-size` counts all and attention is split tp-size / dp.
     """
     p = deployment.parallelism
     shared = p.dp > 1 and (p.ep > p.tp or deployment.arguments.get("enable-dp-attention") is True)
