@@ -4,9 +4,9 @@ By hand:    python tests/scripted_engine.py --port 8000 --script '{"ttft_ms": 10
             curl -N localhost:8000/v1/completions -d '{"prompt": [1, 2], "max_tokens": 8, "stream": true}'
             curl localhost:8000/record
 
-It also takes vLLM's command line (`serve MODEL --host H --port P …`, other flags ignored, the script then comes from
-$SCRIPTED_ENGINE), so that whole nights can be run on it. `/record` gives what it saw and when it sent, in ns of the
-monotonic clock, which all processes of a machine share. Standard library only.
+It also takes the command lines of vLLM (`serve MODEL --host H --port P …`) and SGLang (`-m sglang.launch_server …`),
+other flags ignored; the script then comes from $SCRIPTED_ENGINE, so that whole nights can be run on it. `/record` gives
+what it saw and when it sent, in ns of the monotonic clock, which all processes of a machine share. Standard library.
 """
 
 from __future__ import annotations
@@ -117,6 +117,7 @@ class Engine:
             return (200 if self.health_checks > self.script.ready_after else 503), {}
         pages: dict[str, object] = {
             "/version": {"version": "scripted-1"},
+            "/server_info": {"version": "scripted-2", "tp_size": 1},
             "/v1/models": {"data": [{"id": self.model}]},
             "/record": {"requests": self.record, "most_in_flight": self.most_in_flight},
         }

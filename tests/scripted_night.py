@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +58,20 @@ class ScriptedNight:
         (folder / "here.yaml").write_text("launcher: local\n", encoding="utf-8")
         self.write_engine(str(command), **script)
 
-    def write_engine(self, command: str, **script: Any) -> None:
-        """The engine's file: `command` with this script."""
+    def write_engine(
+        self,
+        command: str,
+        *,
+        name: str = "scripted",
+        kind: str = "vllm",
+        versions: Sequence[str] = ("1.0",),
+        **script: Any,
+    ) -> None:
+        """An engine's file: `command` with this script."""
         asked = {"ttft_ms": 10, "itl_ms": 2, "pid_file": str(self.pids), "record_file": str(self.record), **script}
         engine = {
-            "kind": "vllm",
-            "version": "1.0",
+            "kind": kind,
+            "versions": [*versions],
             "builds": {
                 "cpu": {
                     "provision": {"kind": "executable", "executable": command},
@@ -72,7 +80,7 @@ class ScriptedNight:
                 }
             },
         }
-        (self.folder / "engines" / "scripted.yaml").write_text(json.dumps(engine), encoding="utf-8")
+        (self.folder / "engines" / f"{name}.yaml").write_text(json.dumps(engine), encoding="utf-8")
 
     def start(self, *words: str) -> subprocess.Popen[str]:
         """`enginebench WORDS` at work."""

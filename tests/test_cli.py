@@ -14,7 +14,7 @@ from enginebench.cli import parser
 
 OPTIONS = {
     "night": {"grid", "--again", "--site", "--store", "--cache", "--pages"},
-    "plan": {"grid", "--site", "--store"},
+    "plan": {"grid", "--site", "--store", "--cache"},
     "run": {"job", "--out", "--events", "--cache"},
     "results": {"action", "path", "--where", "--store"},
     "site": {"--serve", "--store", "--pages"},

@@ -93,7 +93,9 @@ def tpus(outside):
 
 
 def engines():
-    return [config.read_engine(path) for path in config.shipped("engines").values()]
+    """Every version of every engine that ships."""
+    files = config.shipped("engines").values()
+    return [config.read_engine(path, version) for path in files for version in config.engine_versions(path)]
 
 
 def test_the_machine_is_named(doctor):
@@ -121,7 +123,7 @@ def test_every_engine_is_told_with_what_it_lacks_and_the_command_that_mends_it(d
 
 
 def test_an_engine_whose_environment_stands_lacks_nothing(doctor, tmp_path):
-    (engine,) = (engine for engine in engines() if engine.name == "vllm")
+    engine = next(engine for engine in engines() if engine.name == "vllm")
     place = venv.location(engine.builds["cpu"].provision, tmp_path / "cache")
     place.mkdir(parents=True)
     assert f"{engine.name} {engine.version} yes its environment" in doctor()[1]

@@ -68,12 +68,12 @@ def test_figures_stand_under_their_unit_with_their_interval(shown):
     runs = [a_run(index, ttft_mean_ns=ms * 1e6, **{TPS: 100.0}) for index, ms in enumerate((90.0, 100.0, 110.0))]
     lines = shown(a_trial("t", runs))
     text = "\n".join(lines)
-    assert "tiny on scripted 1.0, night 2026-11-24 (95 % intervals in brackets)" in text
+    assert "tiny, night 2026-11-24 (95 % intervals in brackets)" in text
     for name in report.SHOWN:
         assert METRICS[name].title in text
         assert METRICS[name].unit in text
-    workload, load, n, tps, interactivity, ttft, *_ = cells(lines, "short")
-    assert (workload, load, n) == ("short", "c8", "1×3")
+    workload, load, engine, n, tps, interactivity, ttft, *_ = cells(lines, "short")
+    assert (workload, load, engine, n) == ("short", "c8", "scripted 1.0", "1×3")
     assert tps == "100 [100, 100]"
     assert ttft == "99.67 [77.67, 127.9]"
     assert interactivity == "–"
@@ -88,7 +88,7 @@ def test_starts_and_runs_that_were_left_out_show_in_n(shown):
     spoilt = a_run(2, marks=("neighbour",))
     first = a_trial("a", [a_run(0), a_run(1), a_run(2)], job=a_job(start=0))
     second = a_trial("b", [a_run(0), a_run(1), spoilt], job=a_job(start=1))
-    assert cells(shown(first, second), "short")[2] == "2×2.5"
+    assert cells(shown(first, second), "short")[3] == "2×2.5"
 
 
 def test_closed_loops_come_before_open_ones_by_concurrency(shown):
@@ -96,6 +96,16 @@ def test_closed_loops_come_before_open_ones_by_concurrency(shown):
     runs = [a_run(0, point=index) for index in range(3)]
     lines = shown(a_trial("t", runs, job=a_job(loads=loads)))
     assert [cells([line], "short")[1] for line in lines if "│ short" in line] == ["c8", "c16", "r0.5"]
+
+
+def test_versions_of_a_point_stand_below_each_other_in_one_table(shown):
+    runs = [a_run(0, point=0), a_run(0, point=1)]
+    loads = (CLOSED, OPEN)
+    trials = [a_trial(version, runs, job=a_job(loads=loads, version=version)) for version in ("2.0", "1.0")]
+    lines = shown(*trials)
+    rows = [cells([line], "short")[1:3] for line in lines if "│ short" in line]
+    assert rows == [[load, f"scripted {version}"] for load in ("c8", "r0.5") for version in ("1.0", "2.0")]
+    assert sum("intervals in brackets" in line for line in lines) == 1
 
 
 def test_marks_are_explained_below_the_table(shown):

@@ -51,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     places(night, "site", "store", "cache", "pages")
     plan = command("plan", "show the jobs and skips of a grid, and what is due; start nothing")
     plan.add_argument("grid", type=Path)
-    places(plan, "site", "store")
+    places(plan, "site", "store", "cache")
     run = command("run", "measure one job.json on this machine into a new folder")
     run.add_argument("job", type=Path)
     run.add_argument("--out", type=Path, required=True, help="folder to make")

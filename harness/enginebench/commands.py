@@ -56,9 +56,8 @@ def plan(options: argparse.Namespace) -> int:
     from enginebench.night import plan_night
 
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    planned = plan_night(
-        assets.find(str(options.grid)), assets.find(str(options.site)), Store(options.store), night=today
-    )
+    places = (assets.find(str(options.grid)), assets.find(str(options.site)), Store(options.store))
+    planned = plan_night(*places, night=today, cache=_cache(options))
     report.show_plan(planned, console())
     return 0
 

@@ -15,7 +15,7 @@ from enginebench.provision import endpoint, venv
 from enginebench.records import EndpointProvision, EngineBuild, ExecutableProvision, VenvProvision
 
 DISK_NEEDED_BYTES = 6_000_000_000
-"""Room for one CPU engine with torch (2.4 GB), the converter's torch (1.1 GB), a small model, and uv's cache."""
+"""Room for two CPU engines and the converter with one torch between them (5 GB), a small model, and uv's cache."""
 
 
 def diagnose(cache: Path, console: Console) -> bool:
@@ -46,12 +46,12 @@ def _engines(vendor: str, cache: Path, console: Console) -> bool:
         table.add_column(name)
     any_runs = False
     for path in config.shipped("engines").values():
-        engine = config.read_engine(path)
-        get(engine.kind)
-        build = next((build for name, build in engine.builds.items() if name == vendor), None)
-        can, missing, remedy = _state(build, vendor, cache)
-        any_runs = any_runs or can
-        table.add_row(engine.name, engine.version, "yes" if can else "no", missing, remedy)
+        for engine in (config.read_engine(path, version) for version in config.engine_versions(path)):
+            get(engine.kind)
+            build = next((build for name, build in engine.builds.items() if name == vendor), None)
+            can, missing, remedy = _state(build, vendor, cache)
+            any_runs = any_runs or can
+            table.add_row(engine.name, engine.version, "yes" if can else "no", missing, remedy)
     console.print(table)
     return any_runs
 

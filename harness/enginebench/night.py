@@ -13,6 +13,7 @@ from enginebench import config, runners
 from enginebench.errors import mistake
 from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
 from enginebench.progress import Progress
+from enginebench.provision import channels
 from enginebench.records import Attempt, record, series_id
 from enginebench.store import Store
 from enginebench.trial import partial, salvage
@@ -51,10 +52,14 @@ class Night:
     """One line for every trial that failed."""
 
 
-def plan_night(grid: Path, site: Path, store: Store, *, night: str, again: bool = False) -> Planned:
-    """What `grid` comes to at `site`, and what of it is due; raises UserError. Starts nothing."""
+def plan_night(grid: Path, site: Path, store: Store, *, night: str, cache: Path, again: bool = False) -> Planned:
+    """What `grid` comes to at `site`, and what of it is due; raises UserError. Starts nothing.
+
+    Channels become exact versions here; what that takes is kept under `cache`.
+    """
     resolved = config.read_grid(grid)
     inventory, part = runners.inventory(config.read_site(site))
+    resolved = channels.follow(resolved, inventory.accelerators[0].vendor, cache)
     plan = make_plan(resolved, inventory, part)
     since = datetime.now(UTC) - timedelta(hours=resolved.grid.refresh_hours)
     fresh = {} if again else {job.id: store.done(job.id, since) for job in plan.jobs}
@@ -91,7 +96,7 @@ def run_night(grid: Path, site: Path, store: Store, *, cache: Path, progress: Pr
     config.read_site(site)
     with _only_one(store.root):
         salvaged = _take_in_leftovers(work, store)
-        planned = plan_night(grid, site, store, night=night, again=again)
+        planned = plan_night(grid, site, store, night=night, cache=cache, again=again)
         failures: list[str] = []
         measured = 0
         progress.begin(planned.plan, planned.due, planned.seconds, planned.run_seconds, salvaged)

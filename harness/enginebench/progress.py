@@ -80,8 +80,8 @@ class Progress:
         d = attempt.job.deployment
         self._runs = self._estimates[attempt.job.id]
         self.console.print(
-            f"{d.model.name} on {d.engine} {d.engine_version}, {d.precision}, {d.parallelism.label()}: "
-            f"{len(attempt.runs)} runs",
+            f"{d.model.name} on {d.engine} {d.engine_version}, {d.precision}, {d.parallelism.label()}, "
+            f"start {attempt.job.start + 1}: {len(attempt.runs)} runs",
             highlight=False,
         )
 

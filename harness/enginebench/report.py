@@ -50,19 +50,21 @@ def figure(value: float | None) -> str:
 
 
 def show_points(points: pd.DataFrame, screen: Console) -> None:
-    """The table of results: centre and 95 % interval of each shown metric, in the unit of its header."""
-    for (night, engine, version, model), part in points.groupby(["night", "engine", "engine_version", "model"]):
-        table = Table(title=f"{model} on {engine} {version}, night {night} (95 % intervals in brackets)")
-        for name in ("workload", "load", "n"):
+    """A table a night and model, engines and versions below each other: centre and 95 % interval of each metric."""
+    for (night, model), part in points.groupby(["night", "model"]):
+        table = Table(title=f"{model}, night {night} (95 % intervals in brackets)")
+        for name in ("workload", "load", "engine", "n"):
             table.add_column(name, no_wrap=True)
         for name in SHOWN:
             metric = METRICS[name]
             table.add_column(f"{metric.title}\n{metric.unit}", justify="right")
         table.add_column("marks")
-        for row in part.sort_values(["workload", "load_kind", "concurrency", "rate_rps"]).to_dict("records"):
+        order = ["workload", "load_kind", "concurrency", "rate_rps", "engine", "engine_version"]
+        for row in part.sort_values(order).to_dict("records"):
+            engine = f"{row['engine']} {row['engine_version']}"
             cells = [_cell(row, name) for name in SHOWN]
             count = f"{row['starts']}×{figure(row['repeats'] / row['starts'])}"
-            table.add_row(row["workload"], row["load"], count, *cells, ", ".join(row["marks"]))
+            table.add_row(row["workload"], row["load"], engine, count, *cells, ", ".join(row["marks"]))
         screen.print(table)
     if len(points):
         screen.print(

@@ -130,7 +130,7 @@ def test_a_prefix_that_leaves_nothing_to_tell_prompts_apart_is_refused(tmp_path)
 
 def test_an_engines_pins_are_read_in_and_must_be_exact(tmp_path):
     engine = (
-        "kind: vllm\nversion: 1.0.0\nbuilds:\n  cpu:\n    precisions: [bf16]\n"
+        "kind: vllm\nversions: [1.0.0]\nbuilds:\n  cpu:\n    precisions: [bf16]\n"
         "    provision: {kind: venv, requirements: pins.txt, executable: vllm}\n"
     )
     (tmp_path / "pins.txt").write_text("# comment\nvllm==1.0.0  # why\n\ntorch==2.0\n")
@@ -148,7 +148,7 @@ def test_an_engines_pins_are_read_in_and_must_be_exact(tmp_path):
 
 def test_a_wrong_key_deep_in_a_choice_of_records_is_told_with_that_records_keys(tmp_path):
     engine = (
-        "kind: vllm\nversion: 1.0.0\nbuilds:\n  cpu:\n    precisions: [bf16]\n"
+        "kind: vllm\nversions: [1.0.0]\nbuilds:\n  cpu:\n    precisions: [bf16]\n"
         "    provision: {kind: executable, exe: vllm}\n"
     )
     lines = mistakes(config.read_engine, tmp_path / "e.yaml", engine)

@@ -15,7 +15,7 @@ from enginebench.errors import UserError
 MODEL = (REPOSITORY / "configs" / "models" / "smollm2-135m-instruct.yaml").read_text(encoding="utf-8")
 ENGINE = """\
 kind: vllm
-version: 1.0.0
+versions: [1.0.0]
 builds:
   nvidia:
     precisions: [bf16]
@@ -68,8 +68,8 @@ def test_a_misspelt_key_in_a_source_is_told_by_its_own_name(tmp_path: Path) -> N
         (
             "precisions: [bf16]",
             "precisions: [bf16]\n    argument: {}",
-            "f:6: unknown key `builds.nvidia.argument`; did you mean `arguments`? known: arguments, environment, "
-            "precisions, provision",
+            "f:6: unknown key `builds.nvidia.argument`; did you mean `arguments`? known: arguments, channels, "
+            "environment, precisions, provision",
         ),
     ],
 )

@@ -26,12 +26,14 @@ def test_shipped_lists_names_to_files() -> None:
 
 @pytest.mark.parametrize("path", config.shipped("engines").values(), ids=lambda path: path.stem)
 def test_an_engine_has_an_adapter_and_pins_for_each_environment(path: Path) -> None:
-    engine = config.read_engine(path)
-    assert engine.kind in engines.known()
-    for vendor, build in engine.builds.items():
-        if isinstance(build.provision, VenvProvision):
-            assert build.provision.pins, vendor
-            assert all("==" in pin for pin in build.provision.pins)
+    for version in config.engine_versions(path):
+        engine = config.read_engine(path, version)
+        assert (engine.name, engine.version) == (path.stem, version)
+        assert engine.kind in engines.known()
+        for vendor, build in engine.builds.items():
+            if isinstance(build.provision, VenvProvision):
+                assert any(pin.endswith(f"=={version}") for pin in build.provision.pins), vendor
+                assert all("==" in pin and "{" not in pin for pin in build.provision.pins)
 
 
 @pytest.mark.parametrize("path", config.shipped("workloads").values(), ids=lambda path: path.stem)

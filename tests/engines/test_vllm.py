@@ -68,7 +68,9 @@ def test_on_a_cpu_the_builds_own_flags_and_environment_come_too() -> None:
     cpu = Accelerator(vendor="cpu", index=0, product="Some CPU", memory_bytes=8 * 10**9, cores=2)
     site = Inventory(site="here", launcher="local", accelerators=(cpu,))
     grid = config.read_grid(assets.root() / "configs" / "grids" / "quickstart.yaml")
-    (job,) = make_plan(grid, site, config.hardware("cpu", "Some CPU")).jobs
+    job = next(
+        job for job in make_plan(grid, site, config.hardware("cpu", "Some CPU")).jobs if job.deployment.engine == "vllm"
+    )
     assert words(job.deployment) == (
         "/env/bin/vllm serve /models/it --host 127.0.0.1 --port 8123 --served-model-name smollm2-135m-instruct "
         "--dtype bfloat16 --max-model-len 2048 --max-num-seqs 16 --no-enable-prefix-caching "

@@ -32,7 +32,8 @@ class Index:
         _, kind, name, *_ = [*path.split("/"), ""]
         if kind == "files":
             return (self.folder / name).read_bytes()
-        wheels = [wheel.name for wheel in self.folder.glob("*.whl") if wheel.name.startswith(f"{name}-")]
+        start = f"{name.replace('-', '_')}-"
+        wheels = [wheel.name for wheel in self.folder.glob("*.whl") if wheel.name.startswith(start)]
         links = "".join(f'<a href="/files/{wheel}">{wheel}</a>' for wheel in wheels)
         return f"<!DOCTYPE html><html><body>{links}</body></html>".encode() if wheels else None
 

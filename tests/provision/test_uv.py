@@ -47,6 +47,12 @@ def test_what_the_extra_index_lacks_too_is_named(cache, index, pinned):
     assert index.requests == ["/simple/nowhere/"]
 
 
+def test_what_is_missing_is_named_also_where_the_extra_index_cannot_be_reached(cache, pinned, monkeypatch):
+    monkeypatch.setenv("UV_HTTP_RETRIES", "0")
+    with pytest.raises(TrialError, match=r"nowhere==1\.0"):
+        prepare(pinned("nowhere==1.0", extra_index="http://127.0.0.1:9/simple"), cache, print)
+
+
 def test_the_extra_index_is_not_asked_when_the_install_fails_otherwise(shelf, cache, index, pinned):
     write_wheel(shelf, "one").write_bytes(b"no wheel")
     write_wheel(index.folder, "one")

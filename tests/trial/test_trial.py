@@ -257,7 +257,7 @@ def at_url(night: ScriptedNight, url: str, **arguments: bool) -> Path:
     """The scripted grid's one job, on an engine of kind openai at `url`."""
     engine = {
         "kind": "openai",
-        "version": "unknown",
+        "versions": ["unknown"],
         "builds": {
             "cpu": {
                 "provision": {"kind": "endpoint", "url": url},
@@ -307,7 +307,7 @@ def test_a_url_takes_no_other_fields_and_no_other_provision(tmp_path):
     for change in at:
         path = night.folder / "engines" / "scripted.yaml"
         build = {"provision": {"kind": "endpoint", "url": "http://127.0.0.1:1"}, "precisions": ["bf16"], **change}
-        path.write_text(json.dumps({"kind": "openai", "version": "unknown", "builds": {"cpu": build}}))
+        path.write_text(json.dumps({"kind": "openai", "versions": ["unknown"], "builds": {"cpu": build}}))
         inventory, part = runners.inventory(config.read_site(night.folder / "here.yaml"))
         reasons += {skip.reason for skip in make_plan(config.read_grid(night.grid), inventory, part).skips}
     assert reasons == [

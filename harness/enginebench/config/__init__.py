@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from enginebench import assets
-from enginebench.config.check import build, in_order, nearest
+from enginebench.config.check import build, in_order, named, nearest
 from enginebench.config.documents import Document, load
-from enginebench.config.schema import Fact, Grid, Hardware, ResolvedGrid, Site
+from enginebench.config.engine import engine_versions, read_engine, read_pins
+from enginebench.config.schema import Channel, Fact, Grid, Hardware, ResolvedGrid, Site
 from enginebench.errors import Mistake, UserError, mistake
-from enginebench.records import Engine, Model, PackageSource, Parallelism, VenvProvision, Workload
+from enginebench.records import Engine, Model, PackageSource, Parallelism, Workload
 
 __all__ = [
+    "Channel",
     "Fact",
     "Grid",
     "Hardware",
     "ResolvedGrid",
     "Site",
+    "engine_versions",
     "hardware",
     "read_engine",
     "read_grid",
@@ -30,9 +32,8 @@ __all__ = [
     "shipped",
 ]
 
-T = TypeVar("T")
-_PINNED = re.compile(r"[\w.-]+(\[[\w.,-]+\])?\s*==\s*[^\s*,;]+(\s*;.*)?")
-"""`name==version`, with extras and an environment marker if need be; no range, no wildcard."""
+CHANNELS = ("latest", "nightly")
+"""What may stand for a version in a grid: the newest release, the newest build."""
 
 
 def shipped(folder: str) -> Mapping[str, Path]:
@@ -40,56 +41,20 @@ def shipped(folder: str) -> Mapping[str, Path]:
     return {path.stem: path for path in sorted((assets.root() / "configs" / folder).glob("*.yaml"))}
 
 
-def _read(kind: type[T], path: Path) -> tuple[T, Document]:
-    document = load(path)
-    if "name" in document.data:
-        raise mistake(document.place(("name",)), "key `name` is not for writing", "the file's name is its key")
-    return build(kind, document, {"name": path.stem, **document.data}), document
-
-
-def _pins(document: Document, location: tuple[str, ...], name: str) -> list[str]:
-    """The lines of the requirements file `name` beside the document, without comments."""
-    path = document.path.parent / name
-    try:
-        lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    except (OSError, UnicodeDecodeError):
-        raise mistake(document.place(location), f"no file {path}", "name a requirements file beside this one") from None
-    loose = [
-        Mistake(place=f"{path}:{number}", problem=f"`{line}` is not pinned", remedy="write name==version")
-        for number, line in enumerate(lines, start=1)
-        if line and not _PINNED.fullmatch(line)
-    ]
-    if loose:
-        raise UserError(loose)
-    return [line for line in lines if line]
-
-
 def read_model(path: Path) -> Model:
     """The model in `path`, its converter's pins read in; raises UserError."""
-    model, document = _read(Model, path)
+    model, document = named(Model, path)
     if isinstance(model.source, PackageSource):
         data = {"name": path.stem, **document.data}
-        pins = _pins(document, ("source", "converter"), model.source.converter)
+        pins = read_pins(document, ("source", "converter"), model.source.converter)
         data["source"] = {**data["source"], "converter_requirements": pins}
         model = build(Model, document, data)
     return model
 
 
-def read_engine(path: Path) -> Engine:
-    """The engine in `path`, the pins of its environments read in; raises UserError."""
-    engine, document = _read(Engine, path)
-    data: dict[str, Any] = {"name": path.stem, **document.data, "builds": dict(document.data["builds"])}
-    for vendor, one in engine.builds.items():
-        if isinstance(one.provision, VenvProvision):
-            pins = _pins(document, ("builds", vendor, "provision", "requirements"), one.provision.requirements)
-            raw = data["builds"][vendor]
-            data["builds"][vendor] = {**raw, "provision": {**raw["provision"], "pins": pins}}
-    return build(Engine, document, data)
-
-
 def read_workload(path: Path) -> Workload:
     """The workload in `path`; raises UserError."""
-    workload, document = _read(Workload, path)
+    workload, document = named(Workload, path)
     if workload.shared_prefix_tokens >= workload.isl_tokens:
         raise mistake(
             document.place(("shared_prefix_tokens",)),
@@ -101,7 +66,7 @@ def read_workload(path: Path) -> Workload:
 
 def read_hardware(path: Path) -> Hardware:
     """The part in `path`; raises UserError."""
-    return _read(Hardware, path)[0]
+    return named(Hardware, path)[0]
 
 
 def hardware(vendor: str, product: str) -> Hardware | None:
@@ -116,7 +81,7 @@ def hardware(vendor: str, product: str) -> Hardware | None:
 
 def read_site(path: Path) -> Site:
     """The site in `path`; raises UserError, also when its hardware is not described."""
-    site, document = _read(Site, path)
+    site, document = named(Site, path)
     if site.hardware and site.hardware.name not in shipped("hardware"):
         raise mistake(
             document.place(("hardware", "name")),
@@ -138,7 +103,7 @@ def read_grid(path: Path) -> ResolvedGrid:
     document = load(path)
     mistakes = list(_unknown_names(document, files))
     try:
-        grid, _ = _read(Grid, path)
+        grid, _ = named(Grid, path)
     except UserError as error:
         raise UserError(in_order([*mistakes, *error.mistakes])) from None
     mistakes += _impossible(grid, document)
@@ -146,15 +111,29 @@ def read_grid(path: Path) -> ResolvedGrid:
         raise UserError(in_order(mistakes))
     wanted = {
         "models": [*grid.models, *(item.model for item in grid.include)],
-        "engines": [*grid.engines, *(item.engine for item in grid.include)],
         "workloads": [*grid.workloads, *(item.workload for item in grid.include)],
     }
     return ResolvedGrid(
         grid=grid,
         models={name: read_model(files["models"][name]) for name in wanted["models"]},
-        engines={name: read_engine(files["engines"][name]) for name in wanted["engines"]},
         workloads={name: read_workload(files["workloads"][name]) for name in wanted["workloads"]},
+        **_engines(grid, document, files["engines"]),
     )
+
+
+def _engines(grid: Grid, document: Document, files: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
+    """The grid's engines under its own words for them, and those of them that are channels."""
+    places = {item.engine: document.place(("include", index, "engine")) for index, item in enumerate(grid.include)}
+    places |= {words: document.place(("engines", index)) for index, words in enumerate(grid.engines)}
+    engines: dict[str, Engine] = {}
+    channels: dict[str, Channel] = {}
+    for words, place in places.items():
+        name, _, version = words.partition("@")
+        if version in CHANNELS:
+            channels[words] = Channel(kind=version, file=files[name], place=place)
+            version = ""
+        engines[words] = read_engine(files[name], version or None)
+    return {"engines": engines, "channels": channels}
 
 
 def _unknown_names(document: Document, files: Mapping[str, Mapping[str, Path]]) -> Iterable[Mistake]:
@@ -163,12 +142,14 @@ def _unknown_names(document: Document, files: Mapping[str, Mapping[str, Path]]) 
         kind = _names_a(location)
         if kind is None:
             continue
-        name = location[-1] if location[0] == "arguments" else document.value(location)
-        if isinstance(name, str) and name not in files[kind]:
+        words = location[-1] if location[0] == "arguments" else document.value(location)
+        known = list(files[kind])
+        name, at, _ = words.partition("@") if isinstance(words, str) else ("", "", "")
+        if at and kind == "engines" and name in known:
+            known = [f"{name}@{version}" for version in (*engine_versions(files[kind][name]), *CHANNELS)]
+        if isinstance(words, str) and words not in known:
             yield Mistake(
-                place=document.place(location),
-                problem=f"no {kind[:-1]} `{name}`",
-                remedy=nearest(name, files[kind]),
+                place=document.place(location), problem=f"no {kind[:-1]} `{words}`", remedy=nearest(words, known)
             )
 
 

@@ -8,13 +8,14 @@ import typing
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from enginebench.config.documents import Document
-from enginebench.errors import Mistake, UserError
+from enginebench.config.documents import Document, load
+from enginebench.errors import Mistake, UserError, mistake
 
 T = TypeVar("T")
 
@@ -32,6 +33,14 @@ def build(kind: type[T], document: Document, data: Any | None = None) -> T:
     except ValidationError as error:
         raise UserError(in_order(_mistakes(kind, document, error.errors(include_url=False)))) from None
     return result
+
+
+def named(kind: type[T], path: Path) -> tuple[T, Document]:
+    """The record of type `kind` in `path`, whose file's name is its key, and the document; raises UserError."""
+    document = load(path)
+    if "name" in document.data:
+        raise mistake(document.place(("name",)), "key `name` is not for writing", "the file's name is its key")
+    return build(kind, document, {"name": path.stem, **document.data}), document
 
 
 def in_order(mistakes: Iterable[Mistake]) -> list[Mistake]:

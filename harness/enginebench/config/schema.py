@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import field
+from pathlib import Path
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
 
-from enginebench.records import Engine, Model, Parallelism, Scalar, Slo, Vendor, Workload, record
+from enginebench.records import Engine, EngineBuild, Model, Parallelism, Scalar, Slo, Vendor, Workload, record
 
 Count = Annotated[int, Gt(0)]
 
@@ -25,6 +26,20 @@ class Fact:
     """When it was read."""
     condition: str | None = None
     """What it holds for; null: without condition."""
+
+
+@record
+class EngineFile:
+    """An engine as `configs/engines/NAME.yaml` describes it; `{version}` in a provision stands for each version."""
+
+    name: str
+    """Key: the file's name."""
+    kind: Annotated[str, MinLen(1)]
+    """Which adapter in `engines/` knows it."""
+    versions: Annotated[tuple[str, ...], MinLen(1)]
+    """Exact versions, newest first."""
+    builds: Mapping[Vendor, EngineBuild]
+    """Vendor to build."""
 
 
 @record
@@ -169,7 +184,8 @@ class Grid:
     models: Annotated[tuple[str, ...], MinLen(1)]
     """Files in `configs/models`."""
     engines: Annotated[tuple[str, ...], MinLen(1)]
-    """Files in `configs/engines`."""
+    """Files in `configs/engines`: `vllm` is the newest version listed there, `vllm@0.31.0` another one of them,
+    `vllm@latest` and `vllm@nightly` what the package index has when the night is planned."""
     workloads: Annotated[tuple[str, ...], MinLen(1)]
     """Files in `configs/workloads`."""
     precisions: Annotated[tuple[str, ...], MinLen(1)]
@@ -206,10 +222,25 @@ class Grid:
 
 
 @record
+class Channel:
+    """An engine asked for by channel: which version that is, the package index tells."""
+
+    kind: str
+    """`latest` release or `nightly` build."""
+    file: Path
+    """The engine's file."""
+    place: str
+    """Where the grid asks for it, for a mistake's words."""
+
+
+@record
 class ResolvedGrid:
     """A grid with the files that it names read in."""
 
     grid: Grid
     models: Mapping[str, Model]
     engines: Mapping[str, Engine]
+    """Under the words of the grid (`vllm@0.31.0`); where those are a channel, the newest version listed."""
     workloads: Mapping[str, Workload]
+    channels: Mapping[str, Channel] = field(default_factory=dict)
+    """Engines still to be replaced by what their channel stands for."""

@@ -295,8 +295,8 @@ class _Loop:
         if connection.left == -1:
             connection.length += len(data)
             # Of the body: headers, too, can end in 0, as `Keep-Alive: timeout=5, max=100` does.
-            over = data.endswith(b"0\r\n\r\n") or (len(data) < 5 and _tail(exchange).endswith(b"0\r\n\r\n"))
-            if over and connection.length >= 5:
+            tail = data if len(data) >= 5 else b"".join(piece for _, piece in exchange.reads[-6:])
+            if connection.length >= 5 and tail.endswith(b"0\r\n\r\n"):
                 self._end(connection, now)
         elif connection.left is not None and connection.left >= 0:
             connection.length += len(data)
@@ -371,10 +371,6 @@ class _Loop:
             self.free.append(now_ns)
         if self.on_done is not None:
             self.on_done(self.ended)
-
-
-def _tail(exchange: _Exchange) -> bytes:
-    return b"".join(piece for _, piece in exchange.reads[-6:])
 
 
 def _request(exchange: _Exchange, prompt: Prompt, run: str, index: int, begun_ns: int) -> Request:

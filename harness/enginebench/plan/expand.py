@@ -17,6 +17,7 @@ from enginebench.records import (
     OpenLoop,
     Parallelism,
     Point,
+    content_hash,
     record,
 )
 
@@ -89,12 +90,17 @@ def combinations(grid: Grid) -> Iterator[Combination]:
         )
 
 
-def _matches(match: Match, one: Combination, vendor: str) -> bool:
+def _names(resolved: ResolvedGrid, one: Combination) -> tuple[str, ...]:
+    """What a grid may call the combination's engine: by name, by version, by the words it was asked for with."""
+    engine = resolved.engines[one.engine]
+    return tuple(dict.fromkeys((engine.name, f"{engine.name}@{engine.version}", one.engine)))
+
+
+def _matches(match: Match, one: Combination, names: tuple[str, ...], vendor: str) -> bool:
     concurrency = one.load.concurrency if isinstance(one.load, ClosedLoop) else None
     rate_rps = one.load.rate_rps if isinstance(one.load, OpenLoop) else None
     pairs = (
         (match.model, one.model),
-        (match.engine, one.engine),
         (match.precision, one.precision),
         (match.workload, one.workload),
         (match.vendor, vendor),
@@ -102,7 +108,7 @@ def _matches(match: Match, one: Combination, vendor: str) -> bool:
         (match.concurrency, concurrency),
         (match.rate_rps, rate_rps),
     )
-    return all(wanted is None or wanted == value for wanted, value in pairs)
+    return match.engine in (None, *names) and all(wanted in (None, value) for wanted, value in pairs)
 
 
 def _breaks(constraint: Constraint, one: Combination, devices: int) -> bool:
@@ -114,12 +120,13 @@ def _breaks(constraint: Constraint, one: Combination, devices: int) -> bool:
     return any(limit is not None and value is not None and value > limit for limit, value in pairs)
 
 
-def _ruled_out(grid: Grid, one: Combination, vendor: str, devices: int) -> str | None:
-    for exclude in grid.exclude:
-        if _matches(exclude.when, one, vendor):
+def _ruled_out(resolved: ResolvedGrid, one: Combination, vendor: str, devices: int) -> str | None:
+    names = _names(resolved, one)
+    for exclude in resolved.grid.exclude:
+        if _matches(exclude.when, one, names, vendor):
             return f"excluded by the grid: {exclude.reason}"
-    for constraint in grid.constraints:
-        if _matches(constraint.when, one, vendor) and _breaks(constraint, one, devices):
+    for constraint in resolved.grid.constraints:
+        if _matches(constraint.when, one, names, vendor) and _breaks(constraint, one, devices):
             return f"constraint of the grid: {constraint.reason}"
     return None
 
@@ -133,6 +140,9 @@ def _context(resolved: ResolvedGrid) -> int:
 def _deployment(resolved: ResolvedGrid, one: Combination, inventory: Inventory) -> Deployment:
     grid, engine, device = resolved.grid, resolved.engines[one.engine], inventory.accelerators[0]
     build = engine.builds[device.vendor]
+    arguments = dict(build.arguments)
+    for name in _names(resolved, one):
+        arguments |= grid.arguments.get(name, {})
     return Deployment(
         engine=engine.name,
         engine_kind=engine.kind,
@@ -147,7 +157,7 @@ def _deployment(resolved: ResolvedGrid, one: Combination, inventory: Inventory) 
         context_tokens=min(_context(resolved), resolved.models[one.model].architecture.context_tokens),
         max_sequences=grid.max_sequences,
         prefix_cache=grid.prefix_cache,
-        arguments={**build.arguments, **grid.arguments.get(engine.name, {})},
+        arguments=arguments,
         environment=build.environment,
     )
 
@@ -172,7 +182,7 @@ def _checked(
     adapter = engines.get(engine.kind)
     devices = adapter.devices(one.parallelism)
     reason = (
-        _ruled_out(resolved.grid, one, device.vendor, devices)
+        _ruled_out(resolved, one, device.vendor, devices)
         or missing_support(engine, model, one.precision, device.vendor, part)
         or too_long(resolved.workloads[one.workload], model, _context(resolved))
     )
@@ -190,7 +200,8 @@ def _checked(
 def make_plan(resolved: ResolvedGrid, inventory: Inventory, part: Hardware | None) -> Plan:
     """Jobs and skips of a grid on a site; `part` is what is known of the site's hardware, null if nothing.
 
-    A deployment's points share one server start; with `starts` of 2 or more the deployments take turns (A B B A).
+    A deployment's points share one server start; with `starts` of 2 or more the deployments, engines and versions
+    alike, take turns (A B B A). What two names of an engine come to alike (`vllm`, `vllm@latest`) is measured once.
     """
     skips: list[Skip] = []
     points: dict[str, tuple[Deployment, list[Point]]] = {}
@@ -199,8 +210,7 @@ def make_plan(resolved: ResolvedGrid, inventory: Inventory, part: Hardware | Non
         if deployment is None:
             skips.append(Skip(combination=one, reason=reason or ""))
             continue
-        key = f"{one.model} {one.engine} {one.precision} {one.parallelism}"
-        group = points.setdefault(key, (deployment, []))[1]
+        group = points.setdefault(content_hash(deployment), (deployment, []))[1]
         point = _point(resolved, one)
         if point not in group:
             group.append(point)

@@ -39,14 +39,28 @@ def call(arguments: Sequence[str], log: Path) -> None:
 
 def install(arguments: Sequence[str], log: Path, extra_index: str | None) -> None:
     """`uv pip install` from where pip looks; `extra_index` is asked only if something was not found without it."""
-    first = ["pip", "install", *pip_sources(), *arguments]
+    _ask("install", arguments, log, extra_index)
+
+
+def compile(arguments: Sequence[str], log: Path, extra_index: str | None) -> None:
+    """`uv pip compile`, looking as `install` does."""
+    _ask("compile", arguments, log, extra_index)
+
+
+def _ask(command: str, arguments: Sequence[str], log: Path, extra_index: str | None) -> None:
+    # Of all indexes the best version, as pip takes it; uv's default would stop at the first that knows the name.
+    first = ["pip", command, "--index-strategy", "unsafe-best-match", *pip_sources()]
     try:
-        call(first, log)
+        call([*first, *arguments], log)
     except TrialError as error:
         if extra_index is None or not any(piece in str(error).lower() for piece in _MISSING):
             raise
-        more = ["--extra-index-url", extra_index, "--index-strategy", "unsafe-best-match"]
-        call([*first, *more], log)
+        more = [word for index in extra_index.split() for word in ("--extra-index-url", index)]
+        try:
+            call([*first, *more, *arguments], log)
+        except TrialError as second:
+            # Of an index that can't be reached nothing is learnt: what was missing before it is the reason.
+            raise (error if "failed to fetch" in str(second).lower() else second) from None
 
 
 @cache
@@ -71,7 +85,4 @@ def pip_sources() -> tuple[str, ...]:
     for key, values in found.items():
         for value in dict.fromkeys(values):
             result += [f"--{key}", value]
-    if "extra-index-url" in found:
-        # pip takes the best version over all indexes; uv's default would stop at the first that knows the name.
-        result += ["--index-strategy", "unsafe-best-match"]
     return tuple(result)

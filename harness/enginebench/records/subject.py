@@ -140,6 +140,23 @@ class MetadataAlias:
 
 
 @record
+class Overlay:
+    """Modules of ours that stand in for a package that cannot be had, copied into an engine's environment.
+
+    They only ever add: an environment that has a module or distribution of such a name already is refused.
+    """
+
+    name: Annotated[str, MinLen(1)]
+    """What they are, in the words that every result repeats."""
+    folder: Annotated[str, MinLen(1)]
+    """Folder beside the engine's file whose contents go into `site-packages`."""
+    reason: Annotated[str, MinLen(1)]
+    """Why they are needed and what they change: recorded with every result."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """Path in the folder to text, filled in when the engine's file is read."""
+
+
+@record
 class VenvProvision:
     """An environment of the engine's own, made from pinned requirements."""
 
@@ -149,9 +166,11 @@ class VenvProvision:
     pins: tuple[str, ...] = ()
     """The lines of that file, filled in when it is read; their hash is the lock hash."""
     extra_index: str | None = None
-    """Package index asked only when a pin is not found without it."""
+    """Package index asked only when a pin is not found without it; several are divided by spaces."""
     alias: MetadataAlias | None = None
     """Metadata written after the install, if the distribution needs it."""
+    overlays: tuple[Overlay, ...] = ()
+    """What is copied in after the install."""
     executable: Annotated[str, MinLen(1)]
     """Command in the environment that starts the engine."""
 
@@ -180,6 +199,18 @@ Provision = Annotated[VenvProvision | ExecutableProvision | EndpointProvision, D
 
 
 @record
+class Channels:
+    """How `ENGINE@latest` and `ENGINE@nightly` become an exact version with pins."""
+
+    distribution: Annotated[str, MinLen(1)]
+    """The engine's own distribution, whose newest version is asked for."""
+    leave_out: tuple[str, ...] = ()
+    """Requirements of it, at any depth, that its environment does without."""
+    nightly_index: str | None = None
+    """Package index of the nightly wheels; null: there are none."""
+
+
+@record
 class EngineBuild:
     """An engine as built for one vendor's parts."""
 
@@ -191,6 +222,8 @@ class EngineBuild:
     """Server flags without dashes."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Environment variables of the server."""
+    channels: Channels | None = None
+    """How a channel is followed; null: only exact versions can be asked for."""
 
 
 @record

@@ -1,0 +1,98 @@
+"""SGLang: `sglang.launch_server` on CPU, NVIDIA and AMD (flags as of 0.5.21), `sgl_jax.launch_server` on TPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from enginebench.engines import Launch, MetricsPage, flags
+from enginebench.records import Deployment, DummySource, Parallelism, Scalar
+
+_DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+# The model is on this machine before the server starts, and a benchmark calls nobody.
+_QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+
+
+class Sglang:
+    """Adapter for SGLang."""
+
+    metrics_page = MetricsPage(
+        path="/metrics",
+        samples={
+            "requests_running": ("sglang:num_running_reqs",),
+            "requests_waiting": ("sglang:num_queue_reqs",),
+            "kv_cache_share": ("sglang:token_usage",),
+            "prefix_queried_tokens": ("sglang:prompt_tokens_total",),
+            "prefix_hit_tokens": ("sglang:cached_tokens_total",),
+            "preemptions": ("sglang:num_retracted_requests_total",),
+            "acceptance_share": ("sglang:spec_accept_rate",),
+        },
+    )
+
+    def devices(self, parallelism: Parallelism) -> int:
+        """tp × pp × dp; where data-parallel attention runs, SGLang's own `--tp-size` is tp × dp."""
+        return parallelism.tp * parallelism.pp * parallelism.dp
+
+    def unsupported(self, deployment: Deployment) -> str | None:
+        """Experts are spread evenly over the devices of a stage; of sglang-jax's splits only tp is known here."""
+        p = deployment.parallelism
+        if deployment.vendor == "tpu" and p != Parallelism(tp=p.tp):
+            return f"of sglang-jax's splits only tensor parallelism is known to enginebench, not {p.label()}"
+        devices = p.tp if p.ep <= p.tp else p.tp * p.dp
+        if devices % p.ep:
+            return f"SGLang spreads experts evenly over devices: {p.ep} does not divide {devices}"
+        if isinstance(deployment.model.source, DummySource) and deployment.precision not in _DTYPE:
+            return f"dummy weights can't be made in {deployment.precision}"
+        return None
+
+    def launch(self, deployment: Deployment, *, executable: Path, model_path: Path, host: str, port: int) -> Launch:
+        """`python -m sglang.launch_server …`; ready when `/health` answers 200, which it does with a token."""
+        tpu = deployment.vendor == "tpu"
+        fixed: dict[str, Scalar] = {
+            "model-path": str(model_path),
+            "host": host,
+            "port": port,
+            "served-model-name": deployment.model.name,
+            "dtype": _DTYPE.get(deployment.precision, "auto"),
+            "context-length": deployment.context_tokens,
+            "max-running-requests": deployment.max_sequences,
+            "disable-radix-cache": None if deployment.prefix_cache else True,
+            "stream-interval": 1,
+            # Cached tokens in each answer's usage, and no penalties from the model's generation_config.json.
+            "enable-cache-report": True,
+            "sampling-defaults": None if tpu else "openai",
+            "enable-metrics": None if tpu else True,
+            "device": deployment.vendor if deployment.vendor in ("cpu", "tpu") else None,
+            "load-format": "dummy" if isinstance(deployment.model.source, DummySource) else None,
+            **_split(deployment),
+        }
+        module = "sgl_jax.launch_server" if tpu else "sglang.launch_server"
+        return Launch(
+            argv=(str(executable), "-m", module, *flags({**fixed, **deployment.arguments})),
+            environment={**_QUIET, **deployment.environment},
+            # sglang-jax answers /health as soon as it listens.
+            health_path="/health_generate" if tpu else "/health",
+            version_path="/get_server_info" if tpu else "/server_info",
+        )
+
+    def pin_output(self, deployment: Deployment, output_tokens: int) -> Mapping[str, object]:
+        """Stop tokens are ignored and the shortest answer is the longest."""
+        return {"ignore_eos": True, "min_tokens": output_tokens}
+
+
+def _split(deployment: Deployment) -> dict[str, Scalar]:
+    """Flags of the split. Replicas stand side by side, `tp-size` being one's, unless experts span them or the flag
+    itself is given: that is data-parallel attention, where `tp-size` counts all and attention is split tp-size / dp.
+    """
+    p = deployment.parallelism
+    shared = p.dp > 1 and (p.ep > p.tp or deployment.arguments.get("enable-dp-attention") is True)
+    return {
+        "tp-size": p.tp * p.dp if shared else p.tp,
+        "pp-size": p.pp if p.pp > 1 else None,
+        "dp-size": p.dp if p.dp > 1 else None,
+        "enable-dp-attention": True if shared else None,
+        "ep-size": p.ep if p.ep > 1 else None,
+    }
+
+
+ADAPTER = Sglang()
