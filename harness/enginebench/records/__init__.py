@@ -25,6 +25,16 @@ from enginebench.records.outcome import (
     Run,
     Usage,
 )
+from enginebench.records.quality import (
+    MOST_ITEMS,
+    Agreement,
+    ItemOutcome,
+    Quality,
+    QualityCheck,
+    QualityRequest,
+    TaskScore,
+    Thresholds,
+)
 from enginebench.records.subject import (
     Accelerator,
     Architecture,
@@ -49,7 +59,9 @@ from enginebench.records.subject import (
 )
 
 __all__ = [
+    "MOST_ITEMS",
     "Accelerator",
+    "Agreement",
     "Architecture",
     "Attempt",
     "ClosedLoop",
@@ -65,6 +77,7 @@ __all__ = [
     "Failure",
     "HubSource",
     "Inventory",
+    "ItemOutcome",
     "Job",
     "Load",
     "LocalSource",
@@ -78,6 +91,9 @@ __all__ = [
     "Precision",
     "Prompt",
     "Provision",
+    "Quality",
+    "QualityCheck",
+    "QualityRequest",
     "Request",
     "RequestStatus",
     "Result",
@@ -85,6 +101,8 @@ __all__ = [
     "RunKey",
     "Scalar",
     "Slo",
+    "TaskScore",
+    "Thresholds",
     "Usage",
     "Vendor",
     "VenvProvision",
