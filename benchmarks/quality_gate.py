@@ -138,10 +138,8 @@ def passes(
 
 
 def loaded(job: Job, url: str) -> None:
-    """Half a minute of the quickstart's load at its highest concurrency."""
-    point = max(
-        (point for point in job.points if isinstance(point.load, ClosedLoop)), key=lambda point: point.load.concurrency
-    )
+    """Half a minute of the quickstart's load, eight in flight."""
+    point = next(point for point in job.points if point.load == ClosedLoop(kind="closed", concurrency=8))
     prompts = workloads.get(point.workload.kind).prompts(
         point.workload, job.deployment.model, count=48, seed=1, tokenizer=None
     )
@@ -207,7 +205,7 @@ def learned(condition: str, found: Sequence[quality.Outcome], reference: Referen
 
 
 def honest_servers(job: Job, ready: models.ReadyModel, reference: Reference) -> Iterator[Learned]:
-    """Honest variation: implementations, attention kernels, precisions, batch sizes, before and after load, restarts."""
+    """Honest variation: implementations, attention kernels, precisions, batches, before and after load, restarts."""
     for attention in ("eager", "sdpa"):
         asked = {"texts": TEXTS, "top": TOP, "stop": "\n", "max_tokens": 1, "prompts": []}
         words = ("reference", str(ready.path), "--dtype", "bfloat16", "--attention", attention)

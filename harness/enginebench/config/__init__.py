@@ -35,9 +35,9 @@ _PINNED = re.compile(r"[\w.-]+(\[[\w.,-]+\])?\s*==\s*[^\s*,;]+(\s*;.*)?")
 """`name==version`, with extras and an environment marker if need be; no range, no wildcard."""
 
 
-def shipped(folder: str) -> Mapping[str, Path]:
-    """Name to file of everything in `configs/<folder>`."""
-    return {path.stem: path for path in sorted((assets.root() / "configs" / folder).glob("*.yaml"))}
+def shipped(folder: str, suffix: str = ".yaml") -> Mapping[str, Path]:
+    """Name to file of everything in `configs/<folder>` that ends so."""
+    return {path.stem: path for path in sorted((assets.root() / "configs" / folder).glob(f"*{suffix}"))}
 
 
 def _read(kind: type[T], path: Path) -> tuple[T, Document]:
