@@ -15,8 +15,8 @@ from enginebench.records.files import read, to_json
 from enginebench.site.data import collect
 from enginebench.store import Store
 from quality.references import a_reference, canned
-from scripted_night import MODEL, ScriptedNight
 from scripted_night import GRID as LARGE
+from scripted_night import MODEL, ScriptedNight
 
 GRID = LARGE.replace("repeats: 3", "repeats: 1")
 RUNS = 2
