@@ -16,7 +16,7 @@ import os
 import statistics
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,7 +45,7 @@ from enginebench.server import Server, ServerCommand, free_port
 WORKER = Path(__file__).with_name("quality_transformers.py")
 LIKELIEST = 5
 """Alternatives a token that a reference keeps."""
-ANSWERED = 150
+ANSWERED = 50
 """Questions that the model at full precision is asked."""
 DAMAGES = {
     "noise 0.15 σ, all layers": ("noise", 0.15, None),
@@ -230,7 +230,7 @@ def honest_servers(job: Job, ready: models.ReadyModel, reference: Reference) -> 
             for when in ("before", "after") if (start, precision) == (1, "bf16") else ("before",):
                 if when == "after":
                     loaded(job, url)
-                for concurrency, n, items in ((1, 2, 50), (8, 4, ANSWERED)):
+                for concurrency, n, items in ((1, 2, ANSWERED), (8, 5, ANSWERED)):
                     name = f"{engine}, {precision}, start {start}, {concurrency} in flight, {when} load"
                     found = passes(job, url, reference, n=n, concurrency=concurrency, items=items)
                     yield learned(name, found, reference)
@@ -240,23 +240,26 @@ def thresholds(rows: Sequence[Learned], tokens: int) -> Thresholds:
     """The mean and four standard deviations over honest bf16 servers, each condition once.
 
     Reruns of one condition differ far less than conditions, so the spread between conditions is what is taken; float32
-    is left out, being nearer to the reference than bf16 can be. One token is the least by which a share of tokens can
-    be told apart.
+    is left out, being nearer to the reference than bf16 can be. The conditions of one machine are fewer than the parts
+    and engines there are, so a spread is taken for no less than a quarter of the mean divergence, for one token of the
+    share, and for the mean itself of the difference.
     """
     bf16 = [row for row in rows if "bf16" in row.condition]
     flips = [row.flip_share for row in rows if row.flip_share is not None]
 
-    def beyond(values: Iterable[float], least_sd: float = 0.0) -> tuple[float, float]:
+    def limits(values: Iterable[float], least_sd: Callable[[float], float]) -> tuple[float, float]:
+        """The mean and what may be between a server and it."""
         known = list(values)
-        return statistics.fmean(known), 4 * max(statistics.stdev(known), least_sd)
+        mean = statistics.fmean(known)
+        return mean, 4 * max(statistics.stdev(known), least_sd(mean))
 
-    kl, kl_more = beyond(row.kl_nats for row in bf16)
-    top1, top1_less = beyond((row.top1_share for row in bf16), 1 / tokens)
-    nll, nll_more = beyond(row.nll_difference_nats for row in bf16)
+    kl, kl_more = limits((row.kl_nats for row in bf16), lambda mean: mean / 4)
+    top1, top1_less = limits((row.top1_share for row in bf16), lambda mean: 1 / tokens)
+    nll, nll_more = limits((abs(row.nll_difference_nats) for row in bf16), lambda mean: mean)
     return Thresholds(
         top1_share=math.floor((top1 - top1_less) * 1e4) / 1e4,
         kl_nats=math.ceil((kl + kl_more) * 1e5) / 1e5,
-        nll_difference_nats=math.ceil((abs(nll) + nll_more) * 1e4) / 1e4,
+        nll_difference_nats=math.ceil((nll + nll_more) * 1e4) / 1e4,
         flip_share=max(max(flips), 1 / ANSWERED),
     )
 
