@@ -150,7 +150,7 @@ def loaded(job: Job, url: str) -> None:
         run="load",
         seed=1,
         request_timeout_s=600,
-        extra=engines.get(job.deployment.engine_kind).pin_output(point.workload.osl_tokens),
+        extra=engines.get(job.deployment.engine_kind).pin_output(job.deployment, point.workload.osl_tokens),
     )
 
 
