@@ -58,6 +58,7 @@
     const lines = [`${point.model} on ${engineOf(point)}`, `${point.workload} ${point.load}, ${point.precision}, ${point.parallelism}, night ${point.night}`];
     for (const name of metrics) lines.push(`${title(name)}: ${figure(point.values[name][0])} ${interval(point.values[name])}`);
     lines.push(`${point.starts} server starts, ${point.repeats} runs; interval over ${point.varies}`);
+    if (point.failed_quality) lines.push(...point.quality_reasons.map((reason) => `wrong answers: ${reason}`));
     if (point.marks.length) lines.push("marks: " + point.marks.join(", "));
     return lines.join("<br>").replaceAll("&", "&amp;");
   }
@@ -71,6 +72,9 @@
   }
   const settings = { responsive: true, displaylogo: false };
   const better = (metric, a, b) => data.metrics[metric].better === "higher" ? a >= b : a <= b;
+  // A server that gives wrong answers beats nobody and stands on no frontier.
+  const hollow = (point) => point.marked || point.failed_quality ? "-open" : "";
+  const quality = (point) => [point.quality_score === null ? "" : figure(point.quality_score), point.failed_quality ? "failed" : point.quality_passed ? "passed" : ""].filter(Boolean).join(" ") || "–";
   const dominated = (point, points) => points.some((other) => {
     const [x, y, u, v] = [point.values[view.x][0], point.values[view.y][0], other.values[view.x][0], other.values[view.y][0]];
     return better(view.x, u, x) && better(view.y, v, y) && (u !== x || v !== y);
@@ -79,6 +83,7 @@
   function drawFrontier(chosen) {
     const shown = chosen.filter((p) => p.values[view.x][0] !== null && p.values[view.y][0] !== null);
     const curveOf = (p) => [p.model, engineOf(p), p.precision, p.parallelism, p.workload, p.load_kind === "open" ? "Poisson" : "closed loop", p.host].join(" · ");
+    const fit = shown.filter((p) => !p.failed_quality), failed = shown.length - fit.length;
     const names = distinct(shown.map(curveOf));
     const traces = names.map((name, index) => {
       const points = shown.filter((p) => curveOf(p) === name).sort((a, b) => (a.concurrency ?? a.rate_rps) - (b.concurrency ?? b.rate_rps));
@@ -87,14 +92,14 @@
         error_x: { ...error(points, view.x), color: colour }, error_y: { ...error(points, view.y), color: colour },
         text: points.map((p) => p.load), textposition: "top right", hovertext: points.map((p) => words(p, view.y, view.x)), hoverinfo: "text",
         line: { color: colour, width: 1.5 },
-        marker: { color: colour, size: 10, symbol: points.map((p) => symbols[index % symbols.length] + (p.marked ? "-open" : "")), opacity: points.map((p) => dominated(p, shown) ? 0.4 : 1) } };
+        marker: { color: colour, size: 10, symbol: points.map((p) => symbols[index % symbols.length] + hollow(p)), opacity: points.map((p) => dominated(p, fit) ? 0.4 : 1) } };
     });
-    const best = shown.filter((p) => !dominated(p, shown)).sort((a, b) => a.values[view.x][0] - b.values[view.x][0]);
+    const best = fit.filter((p) => !dominated(p, fit)).sort((a, b) => a.values[view.x][0] - b.values[view.x][0]);
     traces.push({ name: "frontier", mode: "lines", x: best.map((p) => p.values[view.x][0]), y: best.map((p) => p.values[view.y][0]), hoverinfo: "skip", line: { color: "#8c8c8c", width: 5, dash: "dot" }, opacity: 0.45 });
     Plotly.react("frontier", traces, layout(title(view.x), title(view.y), { xaxis: { type: view.xlog ? "log" : "linear" }, yaxis: { type: view.ylog ? "log" : "linear", rangemode: "tozero" } }), settings);
     const night = data.points.filter((p) => p.night === view.night);
     const missing = chosen.length - shown.length;
-    $("frontier-note").textContent = `${shown.length} of ${night.length} points of this night shown; ${night.length - chosen.length} filtered out, ${missing} without a figure for one of the axes. Bars: 95 % intervals. Dotted: frontier; paler: dominated; hollow: every run is marked.`;
+    $("frontier-note").textContent = `${shown.length} of ${night.length} points of this night shown; ${night.length - chosen.length} filtered out, ${missing} without a figure for one of the axes. Bars: 95 % intervals. Dotted: frontier; paler: dominated; hollow: every run is marked, or the server gave wrong answers${failed ? ` (${failed} here, kept off the frontier)` : ""}.`;
   }
   function drawNights() {
     const points = data.points.filter((p) => matches(p) && p.values[view.y][0] !== null);
@@ -105,7 +110,7 @@
       const colour = colours[index % colours.length];
       return { name, mode: "markers", x: own.map((p) => p.night), y: own.map((p) => p.values[view.y][0]), error_y: { ...error(own, view.y), color: colour },
         hovertext: own.map((p) => words(p, view.y)), hoverinfo: "text",
-        marker: { color: colour, size: 9, symbol: own.map((p) => symbols[versions.indexOf(p.engine_version) % symbols.length] + (p.marked ? "-open" : "")) } };
+        marker: { color: colour, size: 9, symbol: own.map((p) => symbols[versions.indexOf(p.engine_version) % symbols.length] + hollow(p)) } };
     });
     Plotly.react("nights", traces, layout("night", title(view.y), { xaxis: { type: "date", tickformat: "%Y-%m-%d", ...nightTicks(points) }, yaxis: { rangemode: "tozero" } }), settings);
     const nights = distinct(points.map((p) => p.night));
@@ -116,7 +121,7 @@
     return nights.length && nights.length <= 8 ? { tickmode: "array", tickvals: nights } : {};
   }
   function drawTable(chosen) {
-    const text = [["engine", engineOf], ["model", (p) => p.model], ["workload", (p) => p.workload], ["load", (p) => p.load], ["split", (p) => p.parallelism], ["starts × runs", (p) => `${p.starts} × ${p.repeats / p.starts}`]];
+    const text = [["engine", engineOf], ["model", (p) => p.model], ["workload", (p) => p.workload], ["load", (p) => p.load], ["split", (p) => p.parallelism], ["starts × runs", (p) => `${p.starts} × ${p.repeats / p.starts}`], ["quality", quality]];
     const value = (p) => view.sort in data.metrics ? p.values[view.sort][0] : (text.find(([name]) => name === view.sort) ?? [0, (q) => [q.workload, q.load_kind, String(q.concurrency ?? q.rate_rps).padStart(8)].join(" ")])[1](p);
     const rows = [...chosen].sort((a, b) => { const [u, v] = [value(a), value(b)]; return (u === v ? 0 : u === null ? 1 : v === null ? -1 : u < v ? -1 : 1) * (view.down ? -1 : 1); });
     const head = element("tr");
@@ -130,7 +135,11 @@
     head.append(element("th", "marks"), element("th", "run"));
     const body = rows.map((p) => {
       const row = element("tr");
-      text.forEach(([, of]) => row.append(element("td", of(p))));
+      text.forEach(([name, of]) => {
+        const cell = element("td", of(p));
+        if (name === "quality") cell.title = p.quality_reasons.join("; ");
+        row.append(cell);
+      });
       for (const name of columns) {
         const cell = element("td", figure(p.values[name][0]), "n");
         if (p.values[name][1] !== null) cell.append(element("br"), element("span", interval(p.values[name]), "interval"));
@@ -165,6 +174,7 @@
     const parts = [list, element("h3", "Repeat this run"), element("pre", trial.repeat_command)];
     if (trial.server_command) parts.push(element("h3", "The server's command"), element("pre", trial.server_command));
     if (trial.failure) parts.push(element("h3", "Failure"), element("p", `${trial.failure.failure_class}: ${trial.failure.message}`), element("pre", trial.failure.log_tail || "no log"));
+    if (trial.quality) parts.push(element("h3", "Quality"), ...qualityOf(trial.quality));
     const names = ["output_tps_per_accelerator", "output_tps_per_accelerator_whole_run", "interactivity_mean_tps", "ttft_mean_ns", "tpot_mean_ns", "e2el_mean_ns", "running_requests_mean", "running_requests_max", "waiting_requests_mean", "waiting_requests_max", "kv_cache_mean_share", "kv_cache_max_share", "prefix_hit_share", "preempted_requests", "acceptance_share"];
     const table = element("table"), head = element("tr");
     ["point", "repeat", "began (UTC)", "lasted (s)"].forEach((name) => head.append(element("th", name)));
@@ -187,6 +197,25 @@
     Object.entries(reasons).forEach(([why, set]) => absent.append(element("li", `${why}: ${[...set].join(", ")}`)));
     parts.push(element("h3", "Runs"), box, element("h3", "Not given, and why"), absent);
     $("run").replaceChildren(...parts);
+  }
+  function qualityOf(found) {
+    const parts = [element("p", found.passed === null ? "Not judged." : found.passed ? "Passed: the server answers right." : "Failed: the server gave wrong answers; its points are kept off every frontier.")];
+    const reasons = element("ul");
+    reasons.append(...found.reasons.map((reason) => element("li", reason)));
+    const table = element("table"), head = element("tr"), top = element("thead"), body = element("tbody"), limits = found.thresholds;
+    const limit = (label, value) => limits ? `${label} (${value(limits)})` : label;
+    ["load", "in flight", "took (s)", "questions right [95 %]", "lost / won to the reference", limit("KL, nats a token", (of) => `at most ${figure(of.kl_nats)}`), limit("likeliest token agrees", (of) => `at least ${figure(of.top1_share)}`), limit("NLL difference, nats a token", (of) => `±${figure(of.nll_difference_nats)}`)].forEach((name) => head.append(element("th", name)));
+    for (const check of found.checks) {
+      const row = element("tr"), agreed = check.agreement ?? {};
+      const scores = check.scores.map((one) => `${one.family} ${one.right}/${one.asked} [${figure(one.low)}, ${figure(one.high)}]`).join("; ");
+      [check.when, check.concurrency, figure(check.duration_ns / 1e9), scores || "–", check.lost === null ? "–" : `${check.lost} / ${check.gained}`, figure(agreed.kl_nats), figure(agreed.top1_share), figure(agreed.nll_difference_nats)].forEach((value) => row.append(element("td", value)));
+      body.append(row);
+    }
+    top.append(head); table.append(top, body);
+    const box = element("div", null, "scroll"); box.append(table);
+    parts.push(reasons);
+    if (found.checks.length) parts.push(box);
+    return parts;
   }
   function drawMethods() {
     const head = element("tr");

@@ -67,6 +67,11 @@ class Script:
     """Health checks answered 503 before it is ready."""
     crash_words: str | None = None
     """Print this and exit with 1 instead of serving."""
+    canned_file: str | None = None
+    """JSON for requests that ask for no stream: `answers`, prompt to text, and `logprobs`, ids joined by commas to what
+    `prompt_logprobs` gives; a text that is not in it gets a 400."""
+    wrong_from: int | None = None
+    """Requests from which on every unstreamed answer is `wrong`."""
     pid_file: str | None = None
     """Where to write the process id."""
     metrics: str | None = None
@@ -86,6 +91,10 @@ class Engine:
         self.most_in_flight = 0
         self.health_checks = 0
         self.slots = asyncio.Semaphore(script.slots or 1_000_000)
+        self.canned = {"answers": {}, "logprobs": {}}
+        if script.canned_file:
+            with open(script.canned_file, encoding="utf-8") as file:
+                self.canned = json.load(file)
 
     async def connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve one connection until it ends."""
@@ -138,6 +147,9 @@ class Engine:
         if index in script.http_error_at:
             self.answer(writer, 500, {"error": {"message": "scripted failure"}})
             return True
+        if not asked.get("stream"):
+            self.answer(writer, *self.whole(asked, index))
+            return True
         self.in_flight += 1
         self.most_in_flight = max(self.most_in_flight, self.in_flight)
         try:
@@ -148,6 +160,17 @@ class Engine:
             if script.record_file:
                 with open(script.record_file, "a", encoding="utf-8") as file:
                     file.write(json.dumps(seen) + "\n")
+
+    def whole(self, asked: dict[str, object], index: int) -> tuple[int, object]:
+        """Status and JSON of an answer that is not streamed, from the canned ones."""
+        if "prompt_logprobs" in asked:
+            rows = self.canned["logprobs"].get(",".join(map(str, asked["prompt"])))
+            if rows is None:
+                return 400, {"error": {"message": "no log-probabilities here"}}
+            return 200, {"choices": [{"text": "", "prompt_logprobs": [None, *rows]}]}
+        wrong = self.script.wrong_from is not None and index >= self.script.wrong_from
+        text = "wrong" if wrong else self.canned["answers"].get(asked["prompt"], "unknown")
+        return 200, {"choices": [{"text": text, "finish_reason": "stop"}]}
 
     async def stream(self, writer, asked, chat: bool, index: int, seen: dict[str, object]) -> bool:
         """The stream's events, each at its absolute time."""

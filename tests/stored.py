@@ -9,7 +9,7 @@ from typing import Any
 
 import builders
 from enginebench.metrics import METRICS
-from enginebench.records import Failure, Job, Load, Result, Run
+from enginebench.records import Failure, Job, Load, Quality, QualityCheck, Result, Run, TaskScore
 from enginebench.records.files import to_json
 from enginebench.store import Store
 from enginebench.tables import write_requests, write_telemetry
@@ -64,6 +64,23 @@ def a_trial(
         engine=builders.an_engine_info(lock_hash=None, environment=environment or {}),
         runs=numbered,
     )
+
+
+def a_quality(*, passed: bool | None = True, right: int | None = 33, reasons: tuple[str, ...] = ()) -> Quality:
+    """What the gate found: one pass of 50 questions, `right` of them right; null: none asked."""
+    check = QualityCheck(
+        when="before",
+        concurrency=1,
+        started_utc="2026-11-24T02:00:00.000+00:00",
+        duration_ns=18_000_000_000,
+        unanswered=0,
+        scores=() if right is None else (TaskScore(family="all", asked=50, right=right, low=0.0, high=1.0),),
+        lost=None,
+        gained=None,
+        agreement=None,
+        reasons=reasons if passed is False else (),
+    )
+    return Quality(passed=passed, reasons=reasons, task_version=1, reference=None, thresholds=None, checks=(check,))
 
 
 def finished(folder: Path, result: Result, *, requests: int = 2) -> Path:

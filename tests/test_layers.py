@@ -19,6 +19,7 @@ ORDER = (
     ("engines", "workloads", "arrivals"),
     ("scrape",),
     ("provision", "server", "load", "telemetry", "usage", "environment", "tables"),
+    ("quality",),
     ("trial",),
     ("store", "plan", "runners"),
     ("analysis",),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import inspect
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
 import builders
 from enginebench import report, usage
-from enginebench.analysis.points import summarise_points
+from enginebench.analysis.points import FAILED, summarise_points
 from enginebench.metrics import METRICS, summary
 from enginebench.night import Planned
 from enginebench.plan import Due, Plan
@@ -18,7 +19,7 @@ from enginebench.plan.expand import Combination, Skip
 from enginebench.records import Parallelism
 from enginebench.store.frames import runs_frame
 from enginebench.trial import measure
-from stored import CLOSED, OPEN, a_job, a_run, a_trial
+from stored import CLOSED, OPEN, a_job, a_quality, a_run, a_trial
 
 TPS = "output_tps_per_accelerator"
 
@@ -80,8 +81,22 @@ def test_figures_stand_under_their_unit_with_their_interval(shown):
 
 
 def test_a_single_run_has_no_interval_and_0_is_no_dash(shown):
-    *_, ttft, _, goodput, marks = cells(shown(a_trial("t", [a_run(0, goodput_rps=0.0, ttft_mean_ns=37.5e6)])), "short")
-    assert (ttft, goodput, marks) == ("37.5", "0", "")
+    *_, ttft, _, goodput, quality, marks = cells(
+        shown(a_trial("t", [a_run(0, goodput_rps=0.0, ttft_mean_ns=37.5e6)])), "short"
+    )
+    assert (ttft, goodput, quality, marks) == ("37.5", "0", "–", "")
+
+
+@pytest.mark.parametrize(
+    ("passed", "right", "text"),
+    [(True, 33, "0.66 passed"), (False, 0, "0.00 failed"), (None, 33, "0.66"), (None, None, "–")],
+)
+def test_the_score_stands_with_its_verdict_and_0_is_a_score(shown, passed, right, text):
+    found = a_quality(passed=passed, right=right, reasons=("some reason",))
+    marks = ("failed_quality",) if passed is False else ()
+    lines = shown(replace(a_trial("t", [a_run(0, marks=marks)]), quality=found))
+    assert cells(lines, "short")[-2] == text
+    assert "  quality: some reason" in map(str.rstrip, lines)
 
 
 def test_starts_and_runs_that_were_left_out_show_in_n(shown):
@@ -118,7 +133,7 @@ def test_marks_are_explained_below_the_table(shown):
 def test_every_mark_there_is_has_its_words():
     source = "".join(map(inspect.getsource, (summary._marks, measure.Bench._marks, usage.marks)))
     told = {word for word in source.split('"')[1::2] if word.isidentifier() and f'"{word}":' in source}
-    assert told == set(report.MEANINGS)
+    assert told | {FAILED} == set(report.MEANINGS)
 
 
 def test_nothing_measured_shows_nothing(shown, screen):

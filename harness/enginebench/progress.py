@@ -17,6 +17,7 @@ _STAGES = {
     "provision": "getting the engine",
     "model": "getting the model",
     "start": "starting the server",
+    "quality": "asking for right answers",
     "warmup": "warming up",
     "measure": "measuring",
     "done": "stopping the server",

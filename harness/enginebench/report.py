@@ -29,6 +29,7 @@ MEANINGS: Mapping[str, str] = {
     "coarse_events": "several tokens came in one event: ITL is not per token",
     "coarse_first": "the first event carried several tokens: TTFT is that of the last of them",
     "cache_hits": "the server took input from its prefix cache though none was to be shared",
+    "failed_quality": "the server gave wrong answers: kept off every frontier and verdict",
     "client_late": "the client sent late: latencies may be its own",
 }
 """Mark of a run to its plain words."""
@@ -58,22 +59,34 @@ def show_points(points: pd.DataFrame, screen: Console) -> None:
         for name in SHOWN:
             metric = METRICS[name]
             table.add_column(f"{metric.title}\n{metric.unit}", justify="right")
+        table.add_column("quality", no_wrap=True)
         table.add_column("marks")
         order = ["workload", "load_kind", "concurrency", "rate_rps", "engine", "engine_version"]
         for row in part.sort_values(order).to_dict("records"):
             engine = f"{row['engine']} {row['engine_version']}"
             cells = [_cell(row, name) for name in SHOWN]
             count = f"{row['starts']}×{figure(row['repeats'] / row['starts'])}"
-            table.add_row(row["workload"], row["load"], engine, count, *cells, ", ".join(row["marks"]))
+            table.add_row(row["workload"], row["load"], engine, count, *cells, quality(row), ", ".join(row["marks"]))
         screen.print(table)
+        for reason in sorted({reason for reasons in part["quality_reasons"] for reason in reasons}):
+            screen.print(f"  quality: {reason}", highlight=False, soft_wrap=True)
     if len(points):
         screen.print(
             "c8: eight requests in flight; r0.5: Poisson arrivals, 0.5 a second. n: server starts × mean repeats. An "
-            "interval from one start covers its repeats, not restarts.",
+            "interval from one start covers its repeats, not restarts. quality: share of questions answered right, and "
+            "whether the server agrees with the model's reference.",
             highlight=False,
         )
         for mark in sorted({mark for marks in points["marks"] for mark in marks}):
             screen.print(f"  {mark}: {MEANINGS.get(mark, mark)}", highlight=False)
+
+
+def quality(row: Mapping[Hashable, Any]) -> str:
+    """A point's score and verdict: `0.66 passed`, `0.00 failed`, `0.66` where it was not judged, `–` if not asked."""
+    score, passed = row["quality_score"], row["quality_passed"]
+    verdict = "failed" if row["failed_quality"] else "passed" if passed is not None and bool(passed) else ""
+    known = score is not None and score == score
+    return " ".join(filter(None, [f"{score:.2f}" if known else "", verdict])) or "–"
 
 
 def _cell(row: Mapping[Hashable, Any], name: str) -> str:

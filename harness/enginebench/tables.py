@@ -1,4 +1,4 @@
-"""The tables of a trial, as Parquet with units in their metadata: requests, telemetry, what the engine told."""
+"""The tables of a trial, as Parquet with units in their metadata: requests, telemetry, engine, questions."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from enginebench.records import EngineSample, Request, plain
+from enginebench.records import EngineSample, ItemOutcome, Request, plain
 
 REQUEST_COLUMNS: Mapping[str, tuple[str, str]] = {
     "run": ("string", "id of the run"),
@@ -57,6 +57,16 @@ ENGINE_COLUMNS: Mapping[str, tuple[str, str]] = {
 }
 """Column of `engine.parquet` to its type and meaning."""
 
+QUALITY_COLUMNS: Mapping[str, tuple[str, str]] = {
+    "when": ("string", "before or after the load"),
+    "item": ("int32", "the question's place in the task set, from 0"),
+    "family": ("string", "the question's family"),
+    "right": ("bool", "whether the answer is right"),
+    "answer": ("string", "the answer's first 200 characters; null: none came"),
+    "error": ("string", "why none came; null: one did"),
+}
+"""Column of `quality.parquet` to its type and meaning."""
+
 
 def write_requests(requests: Sequence[Request], path: Path) -> None:
     """Write rows of requests to `path`."""
@@ -81,6 +91,11 @@ def write_engine(samples: Sequence[EngineSample], path: Path) -> None:
     _write([plain(sample) for sample in samples], ENGINE_COLUMNS, path)
 
 
+def write_quality(items: Sequence[ItemOutcome], path: Path) -> None:
+    """Write the outcomes of questions to `path`."""
+    _write([plain(item) for item in items], QUALITY_COLUMNS, path)
+
+
 def _write(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, tuple[str, str]], path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -90,6 +105,7 @@ def _write(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, tuple[str, s
         "int32": pa.int32(),
         "int64": pa.int64(),
         "float64": pa.float64(),
+        "bool": pa.bool_(),
         "list<int64>": pa.list_(pa.int64()),
     }
     schema = pa.schema(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 import pytest
 
-from enginebench.analysis.points import KEY, SPOILT, summarise_points
+from enginebench.analysis.points import FAILED, KEY, SPOILT, eligible, summarise_points
 from enginebench.metrics import METRICS
 from enginebench.store.frames import COLUMNS, runs_frame
-from stored import CLOSED, OPEN, a_job, a_run, a_trial
+from stored import CLOSED, OPEN, a_job, a_quality, a_run, a_trial
 
 TPS = "output_tps_per_accelerator"
 
@@ -149,3 +150,34 @@ def test_no_runs_give_no_points_with_all_columns():
 def test_a_null_in_the_key_is_a_key_like_any_other():
     row = only(a_trial("t", [tps(1.0)]))
     assert row["lock_hash"] is None or math.isnan(row["lock_hash"])
+
+
+def judged(trial, *, start, passed, right=33):
+    """A trial of two runs whose server the gate found so."""
+    reasons = ("wrong",) if passed is False else ()
+    marks = (FAILED,) if passed is False else ()
+    found = a_trial(trial, [tps(100.0, 0, marks=marks), tps(110.0, 1, marks=marks)], job=a_job(start=start))
+    return replace(found, quality=a_quality(passed=passed, right=right, reasons=reasons))
+
+
+def test_one_start_that_answers_wrong_fails_the_point_and_its_runs_stay():
+    good, bad = judged("a", start=0, passed=True), judged("b", start=1, passed=False, right=0)
+    row = only(good, bad)
+    assert (row["failed_quality"], row["quality_passed"], row["quality_score"]) == (True, False, 0.0)
+    assert (row["starts"], row["repeats"], row["quality_reasons"]) == (2, 4, ["wrong"])
+    assert eligible(points(good, bad)).empty
+
+
+def test_a_point_passes_only_if_every_start_was_judged():
+    good, unjudged = judged("a", start=0, passed=True), judged("b", start=1, passed=None)
+    assert only(good)["quality_passed"] is True
+    row = only(good, unjudged)
+    assert (row["failed_quality"], row["quality_passed"]) == (False, None)
+    assert len(eligible(points(good, unjudged))) == 1
+
+
+def test_a_point_from_before_there_was_a_gate_has_no_score_and_is_eligible():
+    found = points(a_trial("t", [tps(100.0)]))
+    row = found.to_dict("records")[0]
+    assert (row["failed_quality"], row["quality_passed"], row["quality_score"]) == (False, None, None)
+    assert len(eligible(found)) == 1

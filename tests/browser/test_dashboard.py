@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from enginebench.site import build
 from enginebench.store import Store
 from scripted_night import ScriptedNight
+from stored import a_job, a_quality, a_run, a_store, a_trial
 
 pytestmark = [
     pytest.mark.browser,
@@ -113,6 +115,34 @@ def test_details_show_the_command_that_repeats_the_run_and_why_figures_are_missi
     assert "dummy weights: random, made by the engine" in shown
     assert "Not given, and why" in shown
     assert "p99 needs 299 requests; this run has 4" in shown
+
+
+def test_a_server_with_wrong_answers_is_hollow_off_the_frontier_and_says_why(browser, tmp_path):
+    """The wrong one is the fastest by far, and beats nobody."""
+    axes = ("output_tps_per_accelerator", "interactivity_mean_tps")
+    slow = a_trial("slow", [a_run(0, **dict.fromkeys(axes, 10.0))], job=a_job(version="1.0"))
+    fast = a_run(0, marks=("failed_quality",), **dict.fromkeys(axes, 99.0))
+    reason = "before the load: KL divergence <i>too high</i>"
+    wrong = replace(
+        a_trial("wrong", [fast], job=a_job(version="2.0")), quality=a_quality(passed=False, right=0, reasons=(reason,))
+    )
+    opened(browser, build(a_store(tmp_path, slow, wrong), tmp_path / "site"))
+    drawn = browser.execute_script("return document.getElementById('frontier').data")
+    (best,) = (one for one in drawn if one["name"] == "frontier")
+    assert best["x"] == [10]
+    marked = {one["marker"]["symbol"][0]: one for one in drawn if one["name"] != "frontier"}
+    assert len(marked) == 2
+    (hollow,) = (one for symbol, one in marked.items() if symbol.endswith("-open"))
+    (full,) = (one for symbol, one in marked.items() if not symbol.endswith("-open"))
+    assert (hollow["x"], full["x"]) == ([99], [10])
+    assert full["marker"]["opacity"] == [1], "the wrong one does not make it paler"
+    assert "KL divergence" in hollow["hovertext"][0]
+    assert "1 here, kept off the frontier" in text(browser, "frontier-note")
+    assert "0 failed" in text(browser, "table")
+    opened(browser, tmp_path / "site" / "index.html", "#run=wrong")
+    assert reason in text(browser, "run")
+    assert "all 0/50" in text(browser, "run")
+    assert browser.find_elements(By.CSS_SELECTOR, "#run i") == []
 
 
 def test_a_failure_is_on_the_first_screen_and_its_log_cannot_become_markup(browser, pages):

@@ -14,7 +14,7 @@ import pytest
 from enginebench.errors import FAILURE_CLASSES
 from enginebench.records import Result
 from enginebench.store.frames import COLUMNS, runs_frame
-from enginebench.tables import ENGINE_COLUMNS, REQUEST_COLUMNS, TELEMETRY_COLUMNS
+from enginebench.tables import ENGINE_COLUMNS, QUALITY_COLUMNS, REQUEST_COLUMNS, TELEMETRY_COLUMNS
 from stored import a_run, a_trial
 
 PAGE = Path(__file__).parents[2] / "results" / "SCHEMA.md"
@@ -86,6 +86,7 @@ def test_every_record_of_a_result_is_described_in_the_words_of_its_fields(sectio
         ("requests.parquet", REQUEST_COLUMNS),
         ("telemetry.parquet", TELEMETRY_COLUMNS),
         ("engine.parquet", ENGINE_COLUMNS),
+        ("quality.parquet", QUALITY_COLUMNS),
     ],
 )
 def test_every_column_of_a_table_is_described_in_the_words_it_carries(sections, file, columns):
@@ -98,6 +99,7 @@ def column_type(name, dtype):
     if name == "marks":
         return "list of strings"
     words = {"Int64": "integer or null", "int64": "integer", "float64": "float", "bool": "true or false"}
+    words["boolean"] = "true, false or null"
     return words.get(dtype) or ("time" if dtype.startswith("datetime") else "string")
 
 

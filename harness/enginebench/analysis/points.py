@@ -33,16 +33,41 @@ _KEPT = (
 )
 SPOILT = frozenset({"neighbour", "stolen", "failed_requests"})
 """Marks of runs that are left out of a figure while an unmarked run of the same point is there."""
+FAILED = "failed_quality"
+"""Mark of runs whose server gave wrong answers."""
 
 
 def summarise_points(runs: pd.DataFrame, metrics: Sequence[str] | None = None) -> pd.DataFrame:
-    """One row a point: identity, `starts`, `repeats`, `left_out`, `marked`, `varies`, and for each metric its centre
-    under its name, `_low`, `_high` and `_n`. `runs` is what `Store.runs()` gives and is not changed."""
+    """One row a point: identity, `starts`, `repeats`, `left_out`, `marked`, `varies`, what the quality gate found, and
+    for each metric its centre under its name, `_low`, `_high` and `_n`. `runs` is what `Store.runs()` gives and is not
+    changed.
+
+    `failed_quality`: a server start of the point gave wrong answers. One is enough, and its runs are not left out: an
+    engine that is right on two starts of three is not right.
+    """
     names = list(METRICS if metrics is None else metrics)
     columns = [*KEY, *_KEPT, "starts", "repeats", "left_out", "marked", "marks", "varies", "trials"]
+    columns += ["failed_quality", "quality_passed", "quality_score", "quality_reasons"]
     columns += [f"{name}{end}" for name in names for end in ("", "_low", "_high", "_n")]
     groups = runs.sort_values(["started_utc", "run"]).groupby(list(KEY), dropna=False, sort=True)
     return pd.DataFrame([_point(group, names) for _, group in groups], columns=columns)
+
+
+def eligible(points: pd.DataFrame) -> pd.DataFrame:
+    """The points that may stand on a frontier or in a verdict: all but those of servers that gave wrong answers."""
+    return points[~points["failed_quality"].astype(bool)]
+
+
+def _quality(group: pd.DataFrame) -> dict[str, Any]:
+    """Failed if one start failed, passed if every one passed; the lowest score."""
+    failed = bool(group["marks"].map(lambda marks: FAILED in marks).any())
+    passed = group["quality_passed"]
+    return {
+        "failed_quality": failed,
+        "quality_passed": False if failed else True if passed.notna().all() and passed.all() else None,
+        "quality_score": None if group["quality_score"].isna().all() else float(group["quality_score"].min()),
+        "quality_reasons": sorted({reason for reason in group["quality_reasons"] if reason}),
+    }
 
 
 def _point(group: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
@@ -58,6 +83,7 @@ def _point(group: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
         "marks": sorted({mark for marks in used["marks"] for mark in marks}),
         "varies": "server starts" if used["trial"].nunique() > 1 else "repeats within one start",
         "trials": sorted(used["trial"].unique()),
+        **_quality(group),
     }
     for name in names:
         known = used[used[name].notna()]

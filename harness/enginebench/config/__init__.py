@@ -36,9 +36,9 @@ CHANNELS = ("latest", "nightly")
 """What may stand for a version in a grid: the newest release, the newest build."""
 
 
-def shipped(folder: str) -> Mapping[str, Path]:
-    """Name to file of everything in `configs/<folder>`."""
-    return {path.stem: path for path in sorted((assets.root() / "configs" / folder).glob("*.yaml"))}
+def shipped(folder: str, suffix: str = ".yaml") -> Mapping[str, Path]:
+    """Name to file of everything in `configs/<folder>` that ends so."""
+    return {path.stem: path for path in sorted((assets.root() / "configs" / folder).glob(f"*{suffix}"))}
 
 
 def read_model(path: Path) -> Model:

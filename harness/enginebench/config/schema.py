@@ -9,7 +9,18 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, MinLen
 
-from enginebench.records import Engine, EngineBuild, Model, Parallelism, Scalar, Slo, Vendor, Workload, record
+from enginebench.records import (
+    Engine,
+    EngineBuild,
+    Model,
+    Parallelism,
+    QualityRequest,
+    Scalar,
+    Slo,
+    Vendor,
+    Workload,
+    record,
+)
 
 Count = Annotated[int, Gt(0)]
 
@@ -208,6 +219,8 @@ class Grid:
     """Engine name to further server flags."""
     slo: Limits | None = None
     """Limits for goodput."""
+    quality: QualityRequest = field(default_factory=QualityRequest)
+    """What the quality gate asks of every server; `{items: 0, reference: false}`: nothing."""
     seed: int = 0
     """Seed of prompts and arrivals."""
     refresh_hours: Annotated[float, Gt(0)] = 20.0

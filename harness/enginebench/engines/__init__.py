@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast, runtime_checkable
 
 from enginebench.errors import mistake
 from enginebench.records import Deployment, Parallelism, record
@@ -42,6 +42,19 @@ class MetricsPage:
     or for a share averaged, over all labels. A field that the engine does not tell is left out."""
 
 
+@record
+class LogprobQuestion:
+    """How a server is asked what it makes of a given text, one token at a time."""
+
+    path: str
+    """Path under the server's URL."""
+    body: Mapping[str, object]
+    """What is posted there, as JSON."""
+    read: Callable[[Any], Sequence[Mapping[int, float]]]
+    """From the answer's JSON: for each token but the first, the log-probability in nats of the likeliest tokens and of
+    the token itself, by id. May raise LookupError, TypeError, ValueError or AttributeError."""
+
+
 class Adapter(Protocol):
     """What the harness must know of an engine."""
 
@@ -62,6 +75,14 @@ class Adapter(Protocol):
 
         Empty where nothing pins it: every run is then marked `unpinned_output`.
         """
+
+
+@runtime_checkable
+class ScoresPrompts(Protocol):
+    """An adapter whose engine tells the log-probabilities of a prompt; without it quality is judged by tasks alone."""
+
+    def prompt_logprobs(self, model: str, token_ids: Sequence[int], top: int) -> LogprobQuestion:
+        """The question for the `top` likeliest tokens in place of each of `token_ids`."""
 
 
 def known() -> tuple[str, ...]:

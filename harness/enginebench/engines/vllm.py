@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from enginebench.engines import Launch, MetricsPage, flags
+from enginebench.engines import Launch, LogprobQuestion, MetricsPage, flags
 from enginebench.records import Deployment, DummySource, Parallelism, Scalar
 
 _DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
@@ -85,6 +86,16 @@ class Vllm:
     def pin_output(self, deployment: Deployment, output_tokens: int) -> Mapping[str, object]:
         """Stop tokens are ignored and the shortest answer is the longest."""
         return {"ignore_eos": True, "min_tokens": output_tokens}
+
+    def prompt_logprobs(self, model: str, token_ids: Sequence[int], top: int) -> LogprobQuestion:
+        """vLLM's own `prompt_logprobs`: by token id, where `echo` gives texts that several ids share."""
+
+        def read(answer: Any) -> list[dict[int, float]]:
+            rows = answer["choices"][0]["prompt_logprobs"][1:]
+            return [{int(token): float(of["logprob"]) for token, of in row.items()} for row in rows]
+
+        body = {"model": model, "prompt": list(token_ids), "max_tokens": 1, "temperature": 0, "prompt_logprobs": top}
+        return LogprobQuestion(path="/v1/completions", body=body, read=read)
 
 
 ADAPTER = Vllm()

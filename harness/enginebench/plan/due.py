@@ -29,5 +29,5 @@ def due(plan: Plan, night: str, fresh: Mapping[str, Set[RunKey]]) -> Due:
         runs = tuple(key for key in job.run_keys() if key not in done)
         runs_fresh += len(job.run_keys()) - len(runs)
         if runs:
-            attempts.append(Attempt(night=night, grid=plan.grid, job=job, runs=runs))
+            attempts.append(Attempt(night=night, grid=plan.grid, job=job, runs=runs, quality=plan.quality))
     return Due(attempts=tuple(attempts), runs_due=sum(len(attempt.runs) for attempt in attempts), runs_fresh=runs_fresh)

@@ -17,6 +17,7 @@ from enginebench.records import (
     OpenLoop,
     Parallelism,
     Point,
+    QualityRequest,
     content_hash,
     record,
 )
@@ -57,6 +58,8 @@ class Plan:
     site: str
     jobs: tuple[Job, ...]
     skips: tuple[Skip, ...]
+    quality: QualityRequest | None = None
+    """What the quality gate asks of every server; null: nothing."""
 
 
 def combinations(grid: Grid) -> Iterator[Combination]:
@@ -219,6 +222,7 @@ def make_plan(resolved: ResolvedGrid, inventory: Inventory, part: Hardware | Non
         site=inventory.site,
         jobs=tuple(_jobs(resolved.grid, points)),
         skips=tuple(skips),
+        quality=resolved.grid.quality,
     )
 
 

@@ -25,6 +25,16 @@ from enginebench.records.outcome import (
     Run,
     Usage,
 )
+from enginebench.records.quality import (
+    MOST_ITEMS,
+    Agreement,
+    ItemOutcome,
+    Quality,
+    QualityCheck,
+    QualityRequest,
+    TaskScore,
+    Thresholds,
+)
 from enginebench.records.subject import (
     Accelerator,
     Architecture,
@@ -51,7 +61,9 @@ from enginebench.records.subject import (
 )
 
 __all__ = [
+    "MOST_ITEMS",
     "Accelerator",
+    "Agreement",
     "Architecture",
     "Attempt",
     "Channels",
@@ -68,6 +80,7 @@ __all__ = [
     "Failure",
     "HubSource",
     "Inventory",
+    "ItemOutcome",
     "Job",
     "Load",
     "LocalSource",
@@ -82,6 +95,9 @@ __all__ = [
     "Precision",
     "Prompt",
     "Provision",
+    "Quality",
+    "QualityCheck",
+    "QualityRequest",
     "Request",
     "RequestStatus",
     "Result",
@@ -89,6 +105,8 @@ __all__ = [
     "RunKey",
     "Scalar",
     "Slo",
+    "TaskScore",
+    "Thresholds",
     "Usage",
     "Vendor",
     "VenvProvision",

@@ -8,6 +8,7 @@ from annotated_types import Ge, Gt, MinLen
 from pydantic import Discriminator
 
 from enginebench.records.base import content_hash, plain, record
+from enginebench.records.quality import QualityRequest
 from enginebench.records.subject import Deployment, Positive
 
 
@@ -156,6 +157,9 @@ class Attempt:
     job: Job
     runs: Annotated[tuple[RunKey, ...], MinLen(1)]
     """The runs that are due, in measuring order."""
+    quality: QualityRequest | None = None
+    """What the quality gate asks of the server; null: nothing, as in files from before there was one. Not part of the
+    job: what is asked beside the load changes no figure's identity."""
 
 
 def series_id(deployment: Deployment, point: Point) -> str:

@@ -7,6 +7,7 @@ from typing import Literal
 
 from enginebench.records.base import record
 from enginebench.records.demand import Attempt
+from enginebench.records.quality import Quality
 
 RequestStatus = Literal["ok", "http_error", "stream_error", "truncated", "timeout", "connection"]
 """How a request ended: whole; HTTP status other than 200; an error event in the stream; ended without `[DONE]` or
@@ -199,7 +200,7 @@ class Result:
     """What was to be done."""
     status: Literal["complete", "failed", "interrupted"]
     """`complete`: every run asked for was measured."""
-    stage: Literal["provision", "model", "start", "warmup", "measure", "done"]
+    stage: Literal["provision", "model", "start", "quality", "warmup", "measure", "done"]
     """How far it came."""
     failure: Failure | None
     """Why it stopped; null when complete."""
@@ -212,3 +213,5 @@ class Result:
     """Stage to the time spent in it."""
     runs: tuple[Run, ...]
     """Every run measured."""
+    quality: Quality | None = None
+    """Whether the server that was measured answers right; null where it was not asked, as before there was a gate."""

@@ -15,7 +15,8 @@ from enginebench.store import Store
 
 _IDENTITY = (
     "night engine engine_version model precision product devices parallelism workload load load_kind concurrency "
-    "rate_rps host series starts repeats left_out marked marks varies trials dummy_weights"
+    "rate_rps host series starts repeats left_out marked marks varies trials dummy_weights failed_quality "
+    "quality_passed quality_score quality_reasons"
 )
 
 
@@ -65,6 +66,7 @@ def _trial(result: Result, store: Store) -> dict[str, Any]:
         "status": result.status,
         "stage": result.stage,
         "failure": plain(result.failure),
+        "quality": plain(result.quality),
         "label": f"{job.deployment.model.name} on {job.deployment.engine} {job.deployment.engine_version}",
         "repeat_command": f"enginebench run {home}/job.json --out again",
         "server_command": None if engine is None or not engine.argv else variables + shlex.join(engine.argv),

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from enginebench.metrics import METRICS
-from enginebench.records import ClosedLoop, DummySource, OpenLoop, Result, Run, series_id
+from enginebench.records import ClosedLoop, DummySource, OpenLoop, Quality, Result, Run, series_id
 
 COLUMNS: Mapping[str, str] = {
     "night": "sweep it was measured in",
@@ -49,6 +49,13 @@ COLUMNS: Mapping[str, str] = {
     "harness_commit": "commit of enginebench; null: not a checkout",
     "host": "host name",
     "dummy_weights": "weights were made up",
+    "quality_passed": "whether the trial's server answers right; null: not judged",
+    "quality_score": "share of questions answered right, the worse of before and after the load; null: none asked",
+    "quality_kl_nats": "KL divergence from the reference, nats a token, the worse pass; null: not had",
+    "quality_top1_share": "share of tokens with the reference's likeliest token, the worse pass; null: not had",
+    "quality_nll_difference_nats": "negative log-probability of fixed texts less the reference's, nats a token, the "
+    "pass farther off; null: not had",
+    "quality_reasons": "why the gate failed or did not judge; empty: it passed, or was not there",
 }
 """Column of the table of runs to its meaning; a column for each metric follows them."""
 _TYPES = {
@@ -65,6 +72,11 @@ _TYPES = {
     "client_cores": "float64",
     "neighbour_cores": "float64",
     "stolen_cores": "float64",
+    "quality_passed": "boolean",
+    "quality_score": "float64",
+    "quality_kl_nats": "float64",
+    "quality_top1_share": "float64",
+    "quality_nll_difference_nats": "float64",
 }
 
 
@@ -120,7 +132,26 @@ def _row(result: Result, run: Run) -> dict[str, Any]:
         "harness_commit": result.environment.harness_commit,
         "host": result.environment.host,
         "dummy_weights": isinstance(d.model.source, DummySource),
+        **_quality(result.quality),
         **{name: run.metrics.get(name) for name in METRICS},
+    }
+
+
+def _quality(quality: Quality | None) -> dict[str, Any]:
+    """The gate's columns; of its passes the worse figure stands for the trial."""
+    checks = quality.checks if quality else ()
+    agreed = [one.agreement for one in checks if one.agreement is not None]
+    scores = [one.scores[0].right / one.scores[0].asked for one in checks if one.scores]
+    divergences = [one.kl_nats for one in agreed if one.kl_nats is not None]
+    shares = [one.top1_share for one in agreed if one.top1_share is not None]
+    differences = [one.nll_difference_nats for one in agreed if one.nll_difference_nats is not None]
+    return {
+        "quality_passed": quality.passed if quality else None,
+        "quality_score": min(scores, default=None),
+        "quality_kl_nats": max(divergences, default=None),
+        "quality_top1_share": min(shares, default=None),
+        "quality_nll_difference_nats": max(differences, key=abs, default=None),
+        "quality_reasons": "; ".join(quality.reasons) if quality else "",
     }
 
 

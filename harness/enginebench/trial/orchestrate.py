@@ -32,6 +32,7 @@ from enginebench.records import (
 )
 from enginebench.server import Server, ServerCommand, free_port
 from enginebench.telemetry import Recorder
+from enginebench.trial.gate import Gate
 from enginebench.trial.measure import Bench
 from enginebench.trial.workdir import State, Workdir
 
@@ -199,11 +200,18 @@ class _Trial:
                 devices=devices,
                 listen=self.listen,
             )
+            gate = Gate(workdir=self.workdir, target=target, adapter=self.adapter, server=server)
             self._stage("warmup")
             bench.first_token()
+            # Before the warm-up, so that what is measured follows it at once.
+            self._stage("quality")
+            gate.check("before")
+            self._stage("warmup")
             bench.warm_up()
             self._stage("measure")
             bench.measure()
+            self._stage("quality")
+            gate.check("after")
         self._stage("done")
 
     def _check_devices(self) -> None:
@@ -219,7 +227,8 @@ class _Trial:
     def _stage(self, name: str) -> None:
         now = time.monotonic_ns()
         state = self.workdir.state
-        spent = {**state.stage_ns, state.stage: now - self._stage_begun_ns}
+        so_far_ns = state.stage_ns.get(state.stage, 0)
+        spent = {**state.stage_ns, state.stage: so_far_ns + now - self._stage_begun_ns}
         self._stage_begun_ns = now
         self.workdir.update(stage=name, stage_ns=spent)
         self.listen({"event": "stage", "stage": name})

@@ -2,7 +2,8 @@
 
 While working, `<out>.partial/` holds `job.json`, `state.json`, `server.log`, `telemetry.jsonl`, `engine.jsonl` and one
 pair of files a finished run under `runs/`. Finished, `<out>/` holds `job.json`, `requests.parquet`,
-`telemetry.parquet`, `engine.parquet`, `server.log` and `result.json`.
+`telemetry.parquet`, `engine.parquet`, `server.log` and `result.json`. `quality.parquet` is in both
+once the quality gate has asked.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from typing import IO, Literal
 
 from enginebench import scrape, tables, telemetry
 from enginebench.errors import mistake
-from enginebench.records import Attempt, EngineInfo, Environment, Failure, Request, Result, Run, record
+from enginebench.records import Attempt, EngineInfo, Environment, Failure, Quality, Request, Result, Run, record
 from enginebench.records.files import read, to_json
 
-Stage = Literal["provision", "model", "start", "warmup", "measure", "done"]
+Stage = Literal["provision", "model", "start", "quality", "warmup", "measure", "done"]
 
 
 @record
@@ -34,6 +35,7 @@ class State:
     stage: Stage = "provision"
     engine: EngineInfo | None = None
     stage_ns: Mapping[str, int] = field(default_factory=dict)
+    quality: Quality | None = None
 
 
 class Workdir:
@@ -105,7 +107,7 @@ def _finish(
     failure: Failure | None,
 ) -> Result:
     markers = sorted((path / "runs").glob("*.json"))
-    runs = tuple(read(Run, marker) for marker in markers)
+    runs = tuple(_marked(read(Run, marker), state.quality) for marker in markers)
     tables.write_requests(
         [row for marker in markers for row in tables.read_requests(marker.with_suffix(".parquet"))],
         path / "requests.parquet",
@@ -128,6 +130,7 @@ def _finish(
         started_utc=state.started_utc,
         stage_ns=state.stage_ns,
         runs=runs,
+        quality=state.quality,
     )
     _write(path / "result.json", to_json(result))
     shutil.rmtree(path / "runs")
@@ -135,6 +138,13 @@ def _finish(
         (path / name).unlink()
     path.rename(out)
     return result
+
+
+def _marked(run: Run, quality: Quality | None) -> Run:
+    """A run of a server that gave wrong answers says so, whichever pass of the gate found it."""
+    if quality is None or quality.passed is not False:
+        return run
+    return replace(run, marks=(*run.marks, "failed_quality"))
 
 
 def _tail(path: Path, size: int = 8192) -> str:
