@@ -16,6 +16,11 @@ from typing import Any, Protocol, cast, runtime_checkable
 from enginebench.errors import mistake
 from enginebench.records import Deployment, Parallelism, record
 
+DTYPES = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
+"""Precision to PyTorch's name, of those that are made from any checkpoint."""
+OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
+"""The model is on this machine before the server starts, and a benchmark calls nobody."""
+
 
 @record
 class Launch:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from enginebench.engines import Launch, MetricsPage
+from enginebench.engines import OFFLINE, Launch, MetricsPage
 from enginebench.records import Deployment, DummySource, Parallelism
 
 _TYPES = {"bf16": "bf16", "fp16": "f16", "fp32": "f32"}
@@ -85,7 +85,7 @@ class LlamaCpp:
         arguments = (str(model_path), deployment.model.name, _TYPES[deployment.precision], json.dumps(options))
         return Launch(
             argv=(str(executable), "-c", _SERVE, *arguments),
-            environment={"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", **deployment.environment},
+            environment={**OFFLINE, **deployment.environment},
             health_path="/health",
             version_path=None,
         )

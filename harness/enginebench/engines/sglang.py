@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from enginebench.engines import Launch, MetricsPage, flags
+from enginebench.engines import DTYPES, OFFLINE, Launch, LogprobQuestion, MetricsPage, flags
 from enginebench.records import Deployment, DummySource, Parallelism, Scalar
-
-_DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
-# The model is on this machine before the server starts, and a benchmark calls nobody.
-_QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 
 
 class Sglang:
@@ -41,7 +38,7 @@ class Sglang:
         devices = p.tp if p.ep <= p.tp else p.tp * p.dp
         if devices % p.ep:
             return f"SGLang spreads experts evenly over devices: {p.ep} does not divide {devices}"
-        if isinstance(deployment.model.source, DummySource) and deployment.precision not in _DTYPE:
+        if isinstance(deployment.model.source, DummySource) and deployment.precision not in DTYPES:
             return f"dummy weights can't be made in {deployment.precision}"
         return None
 
@@ -53,7 +50,7 @@ class Sglang:
             "host": host,
             "port": port,
             "served-model-name": deployment.model.name,
-            "dtype": _DTYPE.get(deployment.precision, "auto"),
+            "dtype": DTYPES.get(deployment.precision, "auto"),
             "context-length": deployment.context_tokens,
             "max-running-requests": deployment.max_sequences,
             "disable-radix-cache": None if deployment.prefix_cache else True,
@@ -69,7 +66,7 @@ class Sglang:
         module = "sgl_jax.launch_server" if tpu else "sglang.launch_server"
         return Launch(
             argv=(str(executable), "-m", module, *flags({**fixed, **deployment.arguments})),
-            environment={**_QUIET, **deployment.environment},
+            environment={**OFFLINE, **deployment.environment},
             # sglang-jax answers /health as soon as it listens.
             health_path="/health_generate" if tpu else "/health",
             version_path="/get_server_info" if tpu else "/server_info",
@@ -78,6 +75,17 @@ class Sglang:
     def pin_output(self, deployment: Deployment, output_tokens: int) -> Mapping[str, object]:
         """Stop tokens are ignored and the shortest answer is the longest."""
         return {"ignore_eos": True, "min_tokens": output_tokens}
+
+    def prompt_logprobs(self, model: str, token_ids: Sequence[int], top: int) -> LogprobQuestion:
+        """SGLang's own endpoint; a token stands in its answer as [log-probability, id, text]."""
+
+        def read(answer: Any) -> list[dict[int, float]]:
+            own, best = (answer["meta_info"][f"input_{name}_logprobs"][1:] for name in ("token", "top"))
+            return [{int(t[1]): float(t[0]) for t in (*row, token)} for token, row in zip(own, best, strict=True)]
+
+        body = {"input_ids": list(token_ids), "return_logprob": True, "logprob_start_len": 0, "top_logprobs_num": top}
+        body["sampling_params"] = {"max_new_tokens": 1, "temperature": 0}
+        return LogprobQuestion(path="/generate", body=body, read=read)
 
 
 def _split(deployment: Deployment) -> dict[str, Scalar]:

@@ -6,17 +6,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from enginebench.engines import Launch, LogprobQuestion, MetricsPage, flags
+from enginebench.engines import DTYPES, OFFLINE, Launch, LogprobQuestion, MetricsPage, flags
 from enginebench.records import Deployment, DummySource, Parallelism, Scalar
 
-_DTYPE = {"bf16": "bfloat16", "fp16": "float16", "fp32": "float32"}
-_QUIET = {
-    # The model is on this machine before the server starts, and a benchmark calls nobody.
-    "HF_HUB_OFFLINE": "1",
-    "TRANSFORMERS_OFFLINE": "1",
-    "VLLM_NO_USAGE_STATS": "1",
-    "DO_NOT_TRACK": "1",
-}
+_QUIET = {**OFFLINE, "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 
 
 class Vllm:
@@ -47,7 +40,7 @@ class Vllm:
             return f"vLLM spreads experts over all tp × dp = {p.tp * p.dp} devices, not over {p.ep}"
         if deployment.vendor == "tpu" and p.pp > 1:
             return "vLLM's TPU build has no pipeline parallelism"
-        if isinstance(deployment.model.source, DummySource) and deployment.precision not in _DTYPE:
+        if isinstance(deployment.model.source, DummySource) and deployment.precision not in DTYPES:
             return f"dummy weights can't be made in {deployment.precision}"
         return None
 
@@ -58,7 +51,7 @@ class Vllm:
             "host": host,
             "port": port,
             "served-model-name": deployment.model.name,
-            "dtype": _DTYPE.get(deployment.precision, "auto"),
+            "dtype": DTYPES.get(deployment.precision, "auto"),
             "max-model-len": deployment.context_tokens,
             "max-num-seqs": deployment.max_sequences,
             "enable-prefix-caching": deployment.prefix_cache,
