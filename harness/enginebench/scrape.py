@@ -21,7 +21,7 @@ from enginebench.engines import MetricsPage
 from enginebench.records import EngineSample, plain
 
 INTERVAL_S = 1.0
-"""Between readings. A page is rendered by the engine's own server process: 5 ms of it for vLLM's 700 lines."""
+"""Between readings: rare, for a page is rendered by the engine's own server process."""
 TIMEOUT_S = 2.0
 """Longest wait for a page."""
 _AVERAGED = frozenset({"kv_cache_share", "acceptance_share"})

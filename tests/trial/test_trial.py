@@ -19,6 +19,8 @@ from enginebench.records.files import read, to_json
 from scripted_night import GRID, RUNS, ScriptedNight, until
 
 MS = 1_000_000
+FIRST_AND_WARM_UP = 2 + 1 + 2
+"""Requests before the measured ones: a first answer for each point, then a warm-up for each slot."""
 MACHINE = {"neighbour", "stolen", "client_late"}
 """Marks that tell of the machine, which may be busy while tests run."""
 
@@ -74,33 +76,32 @@ def test_a_complete_trial_leaves_records_and_nothing_else(tmp_path):
 def test_figures_are_those_of_the_servers_own_record(tmp_path):
     night = ScriptedNight(tmp_path, ttft_ms=50, itl_ms=10)
     run(night)
-    seen = {tuple(one["asked"]["prompt"]): one for one in night.exchanges()}
-    rows = pq.read_table(tmp_path / "out" / "requests.parquet").to_pylist()
-    assert len(seen) == len(night.exchanges()), "two requests had the same prompt"
-    for measured in result(night).runs:
-        own = sorted((row for row in rows if row["run"] == measured.id), key=lambda row: row["sent_ns"])
-        # The run's requests are the ones that the server received while it lasted, in the order of sending.
-        assert all(row["output_tokens"] == 6 and row["usage_input_tokens"] == 12 for row in own)
-        metrics = measured.metrics
-        assert metrics["ttft_mean_ns"] == pytest.approx(50 * MS, rel=0.12)
-        assert metrics["tpot_mean_ns"] == pytest.approx(10 * MS, rel=0.12)
-        assert metrics["e2el_mean_ns"] == pytest.approx(100 * MS, rel=0.12)
-        assert metrics["interactivity_mean_tps"] == pytest.approx(100, rel=0.12)
-        concurrency = 1 if measured.point == 0 else 2
-        assert metrics["requests_rps_whole_run"] == pytest.approx(concurrency / 0.1, rel=0.15)
-        assert metrics["output_tps_per_accelerator_whole_run"] == pytest.approx(6 * concurrency / 0.1, rel=0.15)
+    seen = sorted(night.exchanges(), key=lambda one: one["received_ns"])[FIRST_AND_WARM_UP:]
+    late_ns = []
+    for measured, begin in zip(result(night).runs, range(0, len(seen), 4), strict=True):
+        own, metrics = seen[begin : begin + 4], measured.metrics
+        ttft_ns = statistics.fmean(one["event_ns"][0] - one["received_ns"] for one in own)
+        tpot_ns = statistics.fmean((one["event_ns"][-1] - one["event_ns"][0]) / 5 for one in own)
+        span_s = (max(one["event_ns"][-1] for one in own) - min(one["received_ns"] for one in own)) / 1e9
+        # What the client adds is never negative, and on a busy machine only ever more.
+        late_ns.append(metrics["ttft_mean_ns"] - ttft_ns)
+        assert metrics["tpot_mean_ns"] == pytest.approx(tpot_ns, rel=0.25)
+        assert metrics["e2el_mean_ns"] == pytest.approx(metrics["ttft_mean_ns"] + 5 * metrics["tpot_mean_ns"])
+        assert metrics["requests_rps_whole_run"] == pytest.approx(4 / span_s, rel=0.15)
+        assert metrics["output_tps_per_accelerator_whole_run"] == pytest.approx(24 / span_s, rel=0.15)
+        assert metrics["input_tps_per_accelerator_whole_run"] == pytest.approx(48 / span_s, rel=0.15)
         assert metrics["success_share"] == 1
-    truth_ns = [one["event_ns"][0] - one["received_ns"] for one in seen.values()]
-    measured_ns = [row["first_token_ns"] - row["sent_ns"] for row in rows]
-    assert abs(statistics.median(measured_ns) - statistics.median(truth_ns)) < 5 * MS
+    assert min(late_ns) >= 0
+    assert statistics.median(late_ns) < 5 * MS
+    rows = pq.read_table(tmp_path / "out" / "requests.parquet").to_pylist()
+    assert {(row["output_tokens"], row["usage_input_tokens"]) for row in rows} == {(6, 12)}
 
 
 def test_no_two_requests_of_a_trial_share_their_first_token_run(tmp_path):
     night = ScriptedNight(tmp_path)
     run(night)
     prompts = [tuple(one["asked"]["prompt"]) for one in night.exchanges()]
-    warm_up_and_first = 2 + 1 + 2
-    assert len(prompts) == 6 * 4 + warm_up_and_first
+    assert len(prompts) == 6 * 4 + FIRST_AND_WARM_UP
     assert len(set(prompts)) == len(prompts)
     assert all(len(prompt) == 12 for prompt in prompts)
 
