@@ -328,5 +328,6 @@ def test_events_are_json_lines_and_a_closed_input_ends_the_trial(tmp_path):
         process.stdin.close()
         process.stdout.read()
         assert process.wait(60) == 3
-    assert [one["stage"] for one in events if one["event"] == "stage"] == ["model", "start", "warmup", "measure"]
+    stages = [one["stage"] for one in events if one["event"] == "stage"]
+    assert stages == ["model", "start", "warmup", "quality", "warmup", "measure"]
     assert result(night).status == "interrupted"
