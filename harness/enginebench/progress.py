@@ -27,8 +27,9 @@ _STAGES = {
 class Progress:
     """Shows a night's progress on `console`.
 
-    The bar counts estimated seconds of measuring; the time left scales what remains by how true the estimate was so
-    far, so that it corrects itself after the first run. A log (no terminal) gets a line a run instead.
+    The bar counts estimated seconds of measuring. The time left scales what remains by how true the estimate was so
+    far, so that it corrects itself after the first run, and adds what server starts to come take around their runs.
+    A log (no terminal) gets a line a run instead.
     """
 
     def __init__(self, console: Console) -> None:
@@ -45,11 +46,13 @@ class Progress:
         self._runs: tuple[float, ...] = ()
         self._estimates: Mapping[str, tuple[float, ...]] = {}
         self._total_s = 0.0
+        self._around_s: dict[str, float] = {}
         self._past_s = 0.0
         self._run_s = 0.0
         self._run_begun = 0.0
         self._spent_s = 0.0
         self._said = ""
+        self._job = ""
 
     def begin(
         self,
@@ -72,6 +75,7 @@ class Progress:
             self.console.print("Nothing is due.")
             return
         self._estimates = run_seconds
+        self._around_s = {job: seconds[job] - sum(runs) for job, runs in run_seconds.items()}
         self._total_s = sum(sum(runs) for runs in run_seconds.values())
         self._task = self._bar.add_task("starting", total=self._total_s, left="")
         self._bar.start()
@@ -80,6 +84,7 @@ class Progress:
         """A new server start begins."""
         d = attempt.job.deployment
         self._runs = self._estimates[attempt.job.id]
+        self._job = attempt.job.id
         self.console.print(
             f"{d.model.name} on {d.engine} {d.engine_version}, {d.precision}, {d.parallelism.label()}, "
             f"start {attempt.job.start + 1}: {len(attempt.runs)} runs",
@@ -94,6 +99,7 @@ class Progress:
         elif kind == "say":
             self.console.print(f"  {event['text']}", highlight=False)
         elif kind == "run":
+            self._around_s.pop(self._job, None)
             self._run_s = self._runs[event["position"]]
             self._run_begun = time.monotonic()
             self._said = f"run {event['position'] + 1}/{len(self._runs)} {event['point']}"
@@ -116,7 +122,7 @@ class Progress:
     def _left(self, share: float) -> str:
         """Time left with `share` of the current run done."""
         pace = self._spent_s / self._past_s if self._past_s else 1.0
-        left_s = max(0.0, self._total_s - self._past_s - share * self._run_s) * pace
+        left_s = max(0.0, self._total_s - self._past_s - share * self._run_s) * pace + sum(self._around_s.values())
         return f"about {_minutes(left_s)} left"
 
     def end(self) -> None:
