@@ -241,8 +241,8 @@ def thresholds(rows: Sequence[Learned], tokens: int) -> Thresholds:
 
     Reruns of one condition differ far less than conditions, so the spread between conditions is what is taken; float32
     is left out, being nearer to the reference than bf16 can be. The conditions of one machine are fewer than the parts
-    and engines there are, so a spread is taken for no less than a quarter of the mean divergence, for one token of the
-    share, and for the mean itself of the difference.
+    and engines there are, so a spread is taken for no less than a quarter of the mean divergence, for the counting
+    noise of so many disagreeing tokens, and for the mean itself of the difference.
     """
     bf16 = [row for row in rows if "bf16" in row.condition]
     flips = [row.flip_share for row in rows if row.flip_share is not None]
@@ -254,7 +254,7 @@ def thresholds(rows: Sequence[Learned], tokens: int) -> Thresholds:
         return mean, 4 * max(statistics.stdev(known), least_sd(mean))
 
     kl, kl_more = limits((row.kl_nats for row in bf16), lambda mean: mean / 4)
-    top1, top1_less = limits((row.top1_share for row in bf16), lambda mean: 1 / tokens)
+    top1, top1_less = limits((row.top1_share for row in bf16), lambda mean: math.sqrt((1 - mean) / tokens))
     nll, nll_more = limits((abs(row.nll_difference_nats) for row in bf16), lambda mean: mean)
     return Thresholds(
         top1_share=math.floor((top1 - top1_less) * 1e4) / 1e4,
