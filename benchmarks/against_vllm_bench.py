@@ -32,10 +32,10 @@ FIGURES = {
 
 
 def job_of_the_quickstart() -> Job:
-    """The one job of the quickstart grid on this machine."""
+    """vLLM's job of the quickstart grid on this machine."""
     inventory, part = runners.inventory(config.read_site(assets.find("runners/local.yaml")))
-    (job,) = make_plan(config.read_grid(assets.find("configs/grids/quickstart.yaml")), inventory, part).jobs
-    return job
+    jobs = make_plan(config.read_grid(assets.find("configs/grids/quickstart.yaml")), inventory, part).jobs
+    return next(job for job in jobs if job.deployment.engine == "vllm")
 
 
 def ours(job: Job, point: Point, url: str, seed: int, count: int) -> dict[str, float]:
@@ -50,7 +50,7 @@ def ours(job: Job, point: Point, url: str, seed: int, count: int) -> dict[str, f
         run="ours",
         seed=seed,
         request_timeout_s=600,
-        extra=adapter.pin_output(point.workload.osl_tokens),
+        extra=adapter.pin_output(job.deployment, point.workload.osl_tokens),
     )
     found = metrics.summarise(outcome.requests, load=point.load, devices=1, slo=None).metrics
     assert found["success_share"] == 1
