@@ -114,9 +114,10 @@ class Family:
     def end(self, grace_s: float) -> None:
         """TERM, up to `grace_s` seconds for all to end, then KILL until nothing is left."""
         self.signal(signal.SIGTERM)
-        if self._gone_within(grace_s, lambda: None):
-            return
-        self._gone_within(_KILL_S, lambda: self.signal(signal.SIGKILL))
+        if not self._gone_within(grace_s, lambda: None):
+            self._gone_within(_KILL_S, lambda: self.signal(signal.SIGKILL))
+        # The last may have ended after it was last collected and before it was looked for.
+        self.reap()
 
     def _gone_within(self, limit_s: float, each_time: Callable[[], None]) -> bool:
         deadline = time.monotonic() + limit_s
