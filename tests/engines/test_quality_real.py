@@ -15,6 +15,7 @@ from enginebench.analysis.points import eligible, summarise_points
 from enginebench.provision import models, venv
 from enginebench.records import VenvProvision
 from enginebench.store import Store
+from real_night import night
 
 pytestmark = [
     pytest.mark.engine,
@@ -35,15 +36,11 @@ quality: {{items: 15}}
 """
 
 
-def night(folder: Path) -> Store:
-    """A night of the grid in `folder`, with the cache that all nights of this user share."""
-    path = folder / "grids" / "real.yaml"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(GRID, encoding="utf-8")
-    argv = [sys.executable, "-m", "enginebench", "night", str(path), "--store", str(folder / "results")]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=840, check=False)
+def stored(folder: Path) -> Store:
+    """The store of a whole night of the grid in `folder`."""
+    done, store = night(folder, GRID)
     assert done.returncode == 0, done.stdout + done.stderr
-    return Store(folder / "results")
+    return store
 
 
 def damaged(folder: Path, *how: str) -> Path:
@@ -68,7 +65,7 @@ def damaged(folder: Path, *how: str) -> Path:
 
 
 def test_the_undamaged_model_passes(tmp_path):
-    (result,) = night(tmp_path).results()
+    (result,) = stored(tmp_path).results()
     quality = result.quality
     assert quality.passed is True, quality.reasons
     assert [one.concurrency for one in quality.checks] == [1, 4]
@@ -87,7 +84,7 @@ def test_noise_in_the_weights_is_caught_and_kept_off_the_frontier(tmp_path):
     before, _, rest = shipped.partition("source:")
     after = rest[rest.index("\narchitecture:") :]
     own.write_text(f"{before}source: {{kind: local, path: {weights}}}{after}", encoding="utf-8")
-    store = night(tmp_path)
+    store = stored(tmp_path)
     (result,) = store.results()
     assert result.status == "complete", "a wrong answer is no failure of the trial"
     assert result.quality.passed is False

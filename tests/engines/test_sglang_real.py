@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from pathlib import Path
 
-import psutil
 import pytest
 
-from enginebench.store import Store
+from real_night import engines_left, night
 
 pytestmark = [
     pytest.mark.engine,
@@ -28,23 +25,6 @@ repeats: 1
 starts: 2
 context_tokens: 512
 """
-
-
-def night(folder: Path, grid: str) -> tuple[subprocess.CompletedProcess[str], Store]:
-    """Run a night of `grid` on this machine, with the cache that all nights of this user share."""
-    path = folder / "grids" / "real.yaml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(grid, encoding="utf-8")
-    argv = [sys.executable, "-m", "enginebench", "night", str(path), "--store", str(folder / "results")]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=840, check=False)
-    return done, Store(folder / "results")
-
-
-def engines_left(model: str) -> list[psutil.Process]:
-    found = psutil.process_iter(["cmdline"])
-    return [
-        one for one in found if "launch_server" in (words := " ".join(one.info["cmdline"] or [])) and model in words
-    ]
 
 
 def test_a_real_night_on_sglang_beside_vllm(tmp_path):

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-from pathlib import Path
 
-import psutil
 import pytest
 
-from enginebench.store import Store
+from real_night import engines_left, night
 
 pytestmark = pytest.mark.engine
 
@@ -23,21 +20,6 @@ loads: {concurrency: [2]}
 requests: {per_slot: 3, at_least: 6}
 repeats: 2
 """
-
-
-def night(folder: Path, grid: str) -> tuple[subprocess.CompletedProcess[str], Store]:
-    """Run a night of `grid` on this machine, with the cache that all nights of this user share."""
-    path = folder / "grids" / "real.yaml"
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(grid, encoding="utf-8")
-    argv = [sys.executable, "-m", "enginebench", "night", str(path), "--store", str(folder / "results")]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=840, check=False)
-    return done, Store(folder / "results")
-
-
-def engines_left(model: str) -> list[psutil.Process]:
-    found = psutil.process_iter(["cmdline"])
-    return [one for one in found if "serve" in (words := one.info["cmdline"] or []) and model in " ".join(words)]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="vLLM's CPU build is for Linux")
