@@ -134,12 +134,8 @@ def _take_in_leftovers(work: Path, store: Store) -> int:
     for path in sorted(work.iterdir()):
         if (path / "result.json").exists():
             taken = store.ingest(path)
-            runs += _runs_of(store, taken.trial) if taken.taken else 0
+            runs += len(store.result(taken.trial).runs) if taken.taken else 0
     return runs
-
-
-def _runs_of(store: Store, trial: str) -> int:
-    return next(len(result.runs) for result in store.results() if result.trial == trial)
 
 
 def _measure(attempt: Attempt, work: Path, store: Store, cache: Path, progress: Progress) -> tuple[int, str | None]:
@@ -162,7 +158,7 @@ def _measure(attempt: Attempt, work: Path, store: Store, cache: Path, progress: 
     if not (out / "result.json").exists():
         return 0, f"job {job.id}: the trial left no result (exit code {code}): {trial.words()}"
     taken = store.ingest(out)
-    result = next(one for one in store.results() if one.trial == taken.trial)
+    result = store.result(taken.trial)
     shutil.rmtree(out)
     if result.failure is None:
         return len(result.runs), None

@@ -7,7 +7,7 @@ import sys
 import psutil
 import pytest
 
-from engines.test_vllm_real import night
+from real_night import night
 
 pytestmark = pytest.mark.engine
 
