@@ -1,15 +1,17 @@
-"""The quality gate on the real vLLM: learns a model's thresholds, and proves that damage is caught.
+"""The quality gate on the real vLLM and SGLang: learns a model's thresholds, and proves that damage is caught.
 
     python benchmarks/quality_gate.py learn    writes configs/quality/MODEL.json and prints what it was learned from
     python benchmarks/quality_gate.py prove    serves the model and damaged copies of it, asks the gate again and again
 
-Both print a table. The model is the quickstart's. One server at a time; quiet machines are quicker, not righter.
+Both print a table. Model and engines are the quickstart's; `--engine` names one to prove on. One server at a time;
+quiet machines are quicker, not righter.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -55,10 +57,11 @@ DAMAGES = {
 }
 
 
-def job_of_the_quickstart() -> Job:
-    """The job that `make night` runs."""
+def jobs_of_the_quickstart() -> dict[str, Job]:
+    """Engine to a job of it that `make night` runs."""
     inventory, part = runners.inventory(config.read_site(assets.find("runners/local.yaml")))
-    return make_plan(config.read_grid(assets.find("configs/grids/quickstart.yaml")), inventory, part).jobs[0]
+    planned = make_plan(config.read_grid(assets.find("configs/grids/quickstart.yaml")), inventory, part)
+    return {job.deployment.engine: job for job in reversed(planned.jobs)}
 
 
 def transformers(job: Job, *words: str, asked: object = None) -> Any:
@@ -204,8 +207,8 @@ def learned(condition: str, found: Sequence[quality.Outcome], reference: Referen
     )
 
 
-def honest_servers(job: Job, ready: models.ReadyModel, reference: Reference) -> Iterator[Learned]:
-    """Honest variation: implementations, attention kernels, precisions, batches, before and after load, restarts."""
+def honest_transformers(job: Job, ready: models.ReadyModel, reference: Reference) -> Iterator[Learned]:
+    """Honest variation of the reference's own implementation: bf16, either attention kernel."""
     for attention in ("eager", "sdpa"):
         asked = {"texts": TEXTS, "top": TOP, "stop": "\n", "max_tokens": 1, "prompts": []}
         words = ("reference", str(ready.path), "--dtype", "bfloat16", "--attention", attention)
@@ -224,6 +227,10 @@ def honest_servers(job: Job, ready: models.ReadyModel, reference: Reference) -> 
             nll_difference_nats=round(agreed.nll_difference_nats or 0.0, 6),
             flip_share=None,
         )
+
+
+def honest_servers(job: Job, ready: models.ReadyModel, reference: Reference) -> Iterator[Learned]:
+    """Honest variation of an engine: precisions, batches, before and after load, restarts."""
     engine = f"{job.deployment.engine} {job.deployment.engine_version}"
     for start, precision in ((1, "bf16"), (2, "bf16"), (1, "fp32")):
         with served(job, ready.path, precision) as url:
@@ -264,13 +271,16 @@ def thresholds(rows: Sequence[Learned], tokens: int) -> Thresholds:
     )
 
 
-def learn(job: Job, ready: models.ReadyModel, _: argparse.Namespace) -> None:
+def learn(jobs: dict[str, Job], ready: models.ReadyModel, _: argparse.Namespace) -> None:
     """Make the reference and its thresholds."""
-    reference = made_reference(job, ready)
+    any_job = next(iter(jobs.values()))
+    reference = made_reference(any_job, ready)
     print(f"{reference.right.count('1')} of {ANSWERED} questions right at full precision\n")
     print("| honest server | n | KL, nats | sd | top-1 | NLL difference | flips |\n|---|---|---|---|---|---|---|")
     rows = []
-    for row in honest_servers(job, ready, reference):
+    found = [honest_transformers(any_job, ready, reference)]
+    found += [honest_servers(job, ready, reference) for job in jobs.values()]
+    for row in itertools.chain(*found):
         rows.append(row)
         print(
             f"| {row.condition} | {row.n} | {row.kl_nats:.5f} | {row.kl_sd_nats:.5f} | {row.top1_share:.4f} "
@@ -285,12 +295,13 @@ def learn(job: Job, ready: models.ReadyModel, _: argparse.Namespace) -> None:
     path.write_text(compact(plain(done)), encoding="utf-8")
 
 
-def prove(job: Job, ready: models.ReadyModel, given: argparse.Namespace) -> None:
+def prove(jobs: dict[str, Job], ready: models.ReadyModel, given: argparse.Namespace) -> None:
     """Serve the undamaged model and every damaged copy; the gate again and again on one server start of each."""
+    job = jobs[given.engine]
     reference = quality.load(job.deployment.model.name)
     assert reference is not None
     limits = reference.thresholds[job.deployment.precision]
-    print(f"thresholds: {limits}\n")
+    print(f"{given.engine} {job.deployment.engine_version}; thresholds: {limits}\n")
     print("| model | in flight | passed | KL, nats | top-1 | NLL difference | right, of | took |\n" + "|---" * 8 + "|")
     with tempfile.TemporaryDirectory() as folder:
         for name, how in {"undamaged": None, **DAMAGES}.items():
@@ -344,11 +355,13 @@ def main() -> None:
     one.set_defaults(do=prove)
     one.add_argument("--n", type=int, default=20, help="times the undamaged model is asked at each concurrency")
     one.add_argument("--damaged-n", type=int, default=20, help="times a damaged one is")
+    one.add_argument("--engine", default="vllm", help="engine of the quickstart")
     one.add_argument("--items", type=int, default=50)
     one.add_argument("--concurrency", type=int, nargs="+", default=[1, 8])
     given = parser.parse_args()
-    job = job_of_the_quickstart()
-    given.do(job, models.fetch(job.deployment.model, assets.cache(), print), given)
+    jobs = jobs_of_the_quickstart()
+    model = next(iter(jobs.values())).deployment.model
+    given.do(jobs, models.fetch(model, assets.cache(), print), given)
 
 
 if __name__ == "__main__":
