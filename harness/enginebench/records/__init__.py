@@ -15,6 +15,7 @@ from enginebench.records.demand import (
     series_id,
 )
 from enginebench.records.outcome import (
+    ClientProof,
     EngineInfo,
     EngineSample,
     Environment,
@@ -67,6 +68,7 @@ __all__ = [
     "Architecture",
     "Attempt",
     "Channels",
+    "ClientProof",
     "ClosedLoop",
     "Deployment",
     "DummySource",

@@ -100,6 +100,52 @@ class Usage:
 
 
 @record
+class ClientProof:
+    """What the load generator tells of itself: whether it can have moved a figure of the run."""
+
+    kernel_times: bool
+    """Whether arrivals are the kernel's times; else the times at which the client had read."""
+    processes: int
+    """Processes the load was shared over."""
+    cpu_s: float
+    """CPU time of the sending and reading threads while the load lasted, s."""
+    reads: int
+    """Reads that brought bytes."""
+    lag_mean_ns: float | None
+    """Mean time from a read's last byte reaching the machine until the client had it for sure; null without reads."""
+    lag_p99_ns: float | None
+    """99th percentile of the same."""
+    lag_max_ns: float | None
+    """Longest of the same."""
+    events: int
+    """Token-bearing events."""
+    unsure_events: int
+    """Those that shared a read with a later one (without kernel times: all): their times are upper bounds."""
+    shifted_events_share: float
+    """Share of events whose time may be off by more than a hundredth of the mean gap, 0 to 1."""
+    ttft_error_share: float
+    """Most by which the mean TTFT can be too high for it, as a share of it."""
+    itl_error_share: float
+    """Most by which the mean ITL can be off for it, as a share of it."""
+    throughput_error_share: float
+    """Closed loop: time in which slots were empty because the client was late, as a share of the time they were busy."""
+    resent_requests: int
+    """Requests sent again because the server had closed the kept connection before taking them."""
+    clock_jump_ns: int
+    """How far the real-time clock was set during the run, ns; kernel times are off by as much."""
+
+    def client_bound(self) -> bool:
+        """Whether the client can have moved a published figure by more than a hundredth."""
+        shares = (
+            self.ttft_error_share,
+            self.itl_error_share,
+            self.throughput_error_share,
+            self.shifted_events_share,
+        )
+        return max(shares) > 0.01 or self.clock_jump_ns > 1_000_000
+
+
+@record
 class Run:
     """One repeat of one point."""
 
@@ -125,6 +171,8 @@ class Run:
     """Use of the CPUs; null where the platform does not tell."""
     marks: tuple[str, ...]
     """What a reader must know, each a key of `report.MEANINGS`: `neighbour`, `failed_requests`, `short_output`, …"""
+    client: ClientProof | None = None
+    """What the load generator tells of itself; null in records older than the field."""
 
 
 @record

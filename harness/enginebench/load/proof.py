@@ -1,0 +1,96 @@
+"""The client's proof that it did not move the figures: how late it was, and how far times may be off for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from enginebench.records import ClientProof, Request
+
+_LARGE = 0.01
+"""An event counts as shifted if its time may be off by more than this share of the median gap."""
+
+
+class Watch:
+    """Collects, while responses are read, how late reads were and how far events may be off."""
+
+    def __init__(self, kernel_times: bool) -> None:
+        self.kernel_times = kernel_times
+        self._lags: list[NDArray[np.float32]] = []
+        self._shifts: list[NDArray[np.int64]] = []
+        self._first: dict[int, int] = {}
+
+    def reads(self, lag_ns: NDArray[np.int64]) -> None:
+        """Reads came, each so long before this process was sure to have it."""
+        self._lags.append(lag_ns.astype(np.float32))
+
+    def events(
+        self,
+        request: int,
+        first: bool,
+        event_ns: NDArray[np.int64],
+        came_ns: NDArray[np.int64],
+        earliest_ns: NDArray[np.int64],
+    ) -> None:
+        """New events of a request, its first one among them or not, and the reads that they came in.
+
+        An event that shares its read with a later one came at the latest with the read, and at the earliest when the
+        poll before found nothing. Where the kernel gives no times, that holds for every event.
+        """
+        if not len(event_ns):
+            return
+        if self.kernel_times:
+            off = np.flatnonzero(event_ns[1:] == event_ns[:-1])
+            if not len(off):
+                return
+        else:
+            off = np.arange(len(event_ns))
+        read = np.minimum(np.searchsorted(came_ns, event_ns[off]), len(came_ns) - 1)
+        shifts = came_ns[read] - earliest_ns[read]
+        self._shifts.append(shifts)
+        if first and off[0] == 0:
+            self._first[request] = int(shifts[0])
+
+    def proof(
+        self,
+        requests: Sequence[Request],
+        *,
+        closed: bool,
+        resent: int,
+        cpu_s: float,
+        processes: int,
+        clock_jump_ns: int,
+    ) -> ClientProof:
+        """The figures of a run; `closed`: a send that is late keeps a slot of the closed loop empty."""
+        lags = np.concatenate(self._lags) if self._lags else np.zeros(0, dtype=np.float32)
+        shifts = np.concatenate(self._shifts) if self._shifts else np.zeros(0, dtype=np.int64)
+        events = sum(len(request.event_ns) for request in requests)
+        began = [r for r in requests if r.first_token_ns is not None and r.last_token_ns is not None]
+        ttft_ns = sum((r.first_token_ns or 0) - r.sent_ns for r in began)
+        decode_ns = sum((r.last_token_ns or 0) - (r.first_token_ns or 0) for r in began)
+        gap_ns = decode_ns / max(1, events - len(began))
+        waits_ns = sum(r.sent_ns - r.scheduled_ns for r in requests)
+        busy_ns = sum(r.end_ns - r.sent_ns for r in requests)
+        return ClientProof(
+            kernel_times=self.kernel_times,
+            processes=processes,
+            cpu_s=cpu_s,
+            reads=len(lags),
+            lag_mean_ns=float(lags.mean()) if len(lags) else None,
+            lag_p99_ns=float(np.quantile(lags, 0.99)) if len(lags) else None,
+            lag_max_ns=float(lags.max()) if len(lags) else None,
+            events=events,
+            unsure_events=len(shifts),
+            shifted_events_share=_share(int((shifts > _LARGE * gap_ns).sum()), events),
+            ttft_error_share=_share(sum(self._first.values()), ttft_ns),
+            itl_error_share=_share(int(shifts.sum()), decode_ns),
+            throughput_error_share=_share(waits_ns, busy_ns) if closed else 0.0,
+            resent_requests=resent,
+            clock_jump_ns=clock_jump_ns,
+        )
+
+
+def _share(part: float, whole: float) -> float:
+    return part / whole if whole > 0 else 0.0
