@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
+import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-import numpy as np
-
 from enginebench import arrivals
-from enginebench.load.kept import Kept
-from enginebench.load.proof import Watch
-from enginebench.load.reading import Reader, Reading
+from enginebench.load.part import Carried, Part, carry_out
+from enginebench.load.proof import proof
+from enginebench.load.reading import Reading
+from enginebench.load.shard import carry_out_side_by_side
 from enginebench.load.sockets import Server
-from enginebench.load.wire import Exchange, Wire
+from enginebench.load.wire import Exchange
 from enginebench.records import ClientProof, ClosedLoop, Load, Prompt, Request, record
 
+_STREAMS_PER_PROCESS = 2048
 _PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
 
 
@@ -57,70 +60,72 @@ def measure(
     extra: Mapping[str, object] | None = None,
     on_done: Callable[[int], None] | None = None,
     slot_offsets_ns: Sequence[int] | None = None,
+    processes: int | None = None,
 ) -> LoadOutcome:
     """Send every prompt once as `load` says and wait for all answers; a failure is a request's status, never raised.
 
     `extra` are further JSON fields of the body. `on_done` is called with the number of requests ended so far.
     `slot_offsets_ns`: when each slot of a closed loop sends its first request, ns after the start; null: all at once.
-    Raises UserError for a URL that leads nowhere.
+    `processes` share the load; null: as many as it takes. Raises UserError for a URL that leads nowhere.
     """
-    server = Server(target.url)
     closed = isinstance(load, ClosedLoop)
-    wire = Wire(
-        server,
-        [_bytes(server, target, prompt, extra or {}) for prompt in prompts],
-        due_ns=None if isinstance(load, ClosedLoop) else arrivals.offsets_ns(load, len(prompts), seed),
-        slot_offsets_ns=(slot_offsets_ns or [0] * load.concurrency) if isinstance(load, ClosedLoop) else (),
-        timeout_s=request_timeout_s,
-        on_done=on_done,
-    )
+    server = Server(target.url)
+    wire = [_bytes(server, target, prompt, extra or {}) for prompt in prompts]
+    due_ns = None if isinstance(load, ClosedLoop) else arrivals.offsets_ns(load, len(prompts), seed)
+    slots = list(slot_offsets_ns or [0] * load.concurrency)[: len(wire)] if isinstance(load, ClosedLoop) else []
+    count = processes or _processes(len(slots) if closed else len(wire) // 4)
+    count = max(1, min(count, len(slots) if closed else len(wire)))
+    parts = [
+        Part(
+            url=target.url,
+            requests=tuple(wire[index::count]),
+            due_ns=None if due_ns is None else tuple(due_ns[index::count]),
+            slot_offsets_ns=tuple(slots[index::count]),
+            timeout_s=request_timeout_s,
+        )
+        for index in range(count)
+    ]
     started = datetime.now(UTC).isoformat(timespec="milliseconds")
-    exchanges = wire.run()
-    watch = Watch(wire.kept.kernel_times)
-    readings, last_ns = _read(wire.kept, exchanges, watch)
-    requests: list[Request] = []
-    for index, (exchange, prompt, reading) in enumerate(zip(exchanges, prompts, readings, strict=True)):
-        end_ns = int(last_ns[index]) if exchange.broken is None and last_ns[index] else exchange.end_ns
-        before = requests[exchange.after].end_ns + wire.begun_ns if exchange.after >= 0 else exchange.scheduled_ns
-        requests.append(_request(reading, exchange, prompt, run, index, wire.begun_ns, before, end_ns))
+    if count == 1:
+        carried = [carry_out(parts[0], begin=time.monotonic_ns, on_done=on_done)]
+    else:
+        carried = carry_out_side_by_side(parts, on_done)
+    requests = _requests(carried, prompts, run)
     first = min(request.sent_ns for request in requests)
     return LoadOutcome(
-        requests=tuple(requests),
+        requests=requests,
         started_utc=started,
         duration_ns=max(request.end_ns for request in requests) - first,
-        proof=watch.proof(
+        proof=proof(
+            [one.watch for one in carried],
             requests,
             closed=closed,
-            resent=sum(exchange.resent for exchange in exchanges),
-            cpu_s=wire.cpu_s,
-            processes=1,
-            clock_jump_ns=wire.kept.clock_jump_ns(),
+            resent=sum(exchange.resent for one in carried for exchange in one.exchanges),
+            cpu_s=sum(one.cpu_s for one in carried),
+            clock_jump_ns=max(one.clock_jump_ns for one in carried),
         ),
     )
 
 
-def _read(kept: Kept, exchanges: Sequence[Exchange], watch: Watch) -> tuple[list[Reading], np.ndarray]:
-    """What each exchange's bytes say, and the arrival of its last ones, ns of the monotonic clock; 0 for none."""
-    readers = [Reader() for _ in exchanges]
-    last_ns = np.zeros(len(exchanges), dtype=np.int64)
-    for window in kept.windows():
-        order = np.argsort(window.request, kind="stable")
-        owners, begins = np.unique(window.request[order], return_index=True)
-        begins = np.append(begins, len(order))
-        starts = np.concatenate(([0], window.ends[:-1]))
-        watch.reads(window.lag_ns)
-        for owner, begin, end in zip(owners.tolist(), begins[:-1].tolist(), begins[1:].tolist(), strict=True):
-            mine = order[begin:end]
-            pieces = zip(starts[mine].tolist(), window.ends[mine].tolist(), strict=True)
-            data = b"".join([window.data[at:to] for at, to in pieces])
-            came_ns = window.came_ns[mine]
-            reader = readers[owner]
-            known = len(reader.event_ns)
-            reader.feed(data, np.cumsum(window.ends[mine] - starts[mine]), came_ns)
-            new = np.array(reader.event_ns[known:], dtype=np.int64)
-            watch.events(owner, known == 0, new, came_ns, window.earliest_ns[mine])
-            last_ns[owner] = came_ns[-1]
-    return [reader.close(one.broken, one.reason) for reader, one in zip(readers, exchanges, strict=True)], last_ns
+def _processes(in_flight: int) -> int:
+    """One process for every so many requests in flight, as far as half of the cores go."""
+    return max(1, min(math.ceil(in_flight / _STREAMS_PER_PROCESS), len(os.sched_getaffinity(0)) // 2))
+
+
+def _requests(carried: Sequence[Carried], prompts: Sequence[Prompt], run: str) -> tuple[Request, ...]:
+    """The records, in the order of the prompts: request i was the (i // n)-th of part i % n, of n."""
+    requests: list[Request] = []
+    begun_ns = min(one.begun_ns for one in carried)
+    for index, prompt in enumerate(prompts):
+        one, place = carried[index % len(carried)], index // len(carried)
+        exchange, last_ns = one.exchanges[place], int(one.last_ns[place])
+        end_ns = last_ns if exchange.broken is None and last_ns else exchange.end_ns
+        scheduled_ns = exchange.scheduled_ns
+        if exchange.after >= 0:
+            # The slot was free when the answer before had come, not when the client saw it.
+            scheduled_ns = requests[exchange.after * len(carried) + index % len(carried)].end_ns + begun_ns
+        requests.append(_request(one.readings[place], exchange, prompt, run, index, begun_ns, scheduled_ns, end_ns))
+    return tuple(requests)
 
 
 def _bytes(server: Server, target: Target, prompt: Prompt, extra: Mapping[str, object]) -> bytes:
@@ -154,7 +159,7 @@ def _request(
     scheduled_ns: int,
     end_ns: int,
 ) -> Request:
-    events = array("q", (np.frombuffer(found.event_ns, dtype=np.int64) - begun_ns).tobytes())
+    events = tuple(time_ns - begun_ns for time_ns in found.event_ns)
     return Request(
         run=run,
         index=index,

@@ -18,17 +18,16 @@ class Watch:
 
     def __init__(self, kernel_times: bool) -> None:
         self.kernel_times = kernel_times
-        self._lags: list[NDArray[np.float32]] = []
-        self._shifts: list[NDArray[np.int64]] = []
-        self._first: dict[int, int] = {}
+        self.lags_ns: list[NDArray[np.float32]] = []
+        self.shifts_ns: list[NDArray[np.int64]] = []
+        self.first_ns = 0
 
     def reads(self, lag_ns: NDArray[np.int64]) -> None:
         """Reads came, each so long before this process was sure to have it."""
-        self._lags.append(lag_ns.astype(np.float32))
+        self.lags_ns.append(lag_ns.astype(np.float32))
 
     def events(
         self,
-        request: int,
         first: bool,
         event_ns: NDArray[np.int64],
         came_ns: NDArray[np.int64],
@@ -49,47 +48,47 @@ class Watch:
             off = np.arange(len(event_ns))
         read = np.minimum(np.searchsorted(came_ns, event_ns[off]), len(came_ns) - 1)
         shifts = came_ns[read] - earliest_ns[read]
-        self._shifts.append(shifts)
+        self.shifts_ns.append(shifts)
         if first and off[0] == 0:
-            self._first[request] = int(shifts[0])
+            self.first_ns += int(shifts[0])
 
-    def proof(
-        self,
-        requests: Sequence[Request],
-        *,
-        closed: bool,
-        resent: int,
-        cpu_s: float,
-        processes: int,
-        clock_jump_ns: int,
-    ) -> ClientProof:
-        """The figures of a run; `closed`: a send that is late keeps a slot of the closed loop empty."""
-        lags = np.concatenate(self._lags) if self._lags else np.zeros(0, dtype=np.float32)
-        shifts = np.concatenate(self._shifts) if self._shifts else np.zeros(0, dtype=np.int64)
-        events = sum(len(request.event_ns) for request in requests)
-        began = [r for r in requests if r.first_token_ns is not None and r.last_token_ns is not None]
-        ttft_ns = sum((r.first_token_ns or 0) - r.sent_ns for r in began)
-        decode_ns = sum((r.last_token_ns or 0) - (r.first_token_ns or 0) for r in began)
-        gap_ns = decode_ns / max(1, events - len(began))
-        waits_ns = sum(r.sent_ns - r.scheduled_ns for r in requests)
-        busy_ns = sum(r.end_ns - r.sent_ns for r in requests)
-        return ClientProof(
-            kernel_times=self.kernel_times,
-            processes=processes,
-            cpu_s=cpu_s,
-            reads=len(lags),
-            lag_mean_ns=float(lags.mean()) if len(lags) else None,
-            lag_p99_ns=float(np.quantile(lags, 0.99)) if len(lags) else None,
-            lag_max_ns=float(lags.max()) if len(lags) else None,
-            events=events,
-            unsure_events=len(shifts),
-            shifted_events_share=_share(int((shifts > _LARGE * gap_ns).sum()), events),
-            ttft_error_share=_share(sum(self._first.values()), ttft_ns),
-            itl_error_share=_share(int(shifts.sum()), decode_ns),
-            throughput_error_share=_share(waits_ns, busy_ns) if closed else 0.0,
-            resent_requests=resent,
-            clock_jump_ns=clock_jump_ns,
-        )
+
+def proof(
+    watches: Sequence[Watch],
+    requests: Sequence[Request],
+    *,
+    closed: bool,
+    resent: int,
+    cpu_s: float,
+    clock_jump_ns: int,
+) -> ClientProof:
+    """The figures of a run watched by its processes; `closed`: a late send keeps a slot of the closed loop empty."""
+    lags = np.concatenate([np.zeros(0, dtype=np.float32), *(lag for one in watches for lag in one.lags_ns)])
+    shifts = np.concatenate([np.zeros(0, dtype=np.int64), *(shift for one in watches for shift in one.shifts_ns)])
+    events = sum(len(request.event_ns) for request in requests)
+    began = [r for r in requests if r.first_token_ns is not None and r.last_token_ns is not None]
+    ttft_ns = sum((r.first_token_ns or 0) - r.sent_ns for r in began)
+    decode_ns = sum((r.last_token_ns or 0) - (r.first_token_ns or 0) for r in began)
+    gap_ns = decode_ns / max(1, events - len(began))
+    waits_ns = sum(r.sent_ns - r.scheduled_ns for r in requests)
+    busy_ns = sum(r.end_ns - r.sent_ns for r in requests)
+    return ClientProof(
+        kernel_times=all(one.kernel_times for one in watches),
+        processes=len(watches),
+        cpu_s=cpu_s,
+        reads=len(lags),
+        lag_mean_ns=float(lags.mean()) if len(lags) else None,
+        lag_p99_ns=float(np.quantile(lags, 0.99)) if len(lags) else None,
+        lag_max_ns=float(lags.max()) if len(lags) else None,
+        events=events,
+        unsure_events=len(shifts),
+        shifted_events_share=_share(int((shifts > _LARGE * gap_ns).sum()), events),
+        ttft_error_share=_share(sum(one.first_ns for one in watches), ttft_ns),
+        itl_error_share=_share(int(shifts.sum()), decode_ns),
+        throughput_error_share=_share(waits_ns, busy_ns) if closed else 0.0,
+        resent_requests=resent,
+        clock_jump_ns=clock_jump_ns,
+    )
 
 
 def _share(part: float, whole: float) -> float:

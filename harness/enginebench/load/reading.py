@@ -211,3 +211,20 @@ def _verdict(
 def _count(usage: dict[str, Any], key: str) -> int | None:
     value = usage.get(key)
     return value if isinstance(value, int) else None
+
+
+class Reader:
+    """TEMPORARY"""
+
+    def __init__(self):
+        self.pieces = []
+        self.event_ns = []
+
+    def feed(self, data, ends, times_ns):
+        at = 0
+        for end, time in zip(ends.tolist(), times_ns.tolist(), strict=True):
+            self.pieces.append((time, data[at:end]))
+            at = end
+
+    def close(self, broken, reason):
+        return read(self.pieces, broken, reason)

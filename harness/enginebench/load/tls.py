@@ -62,7 +62,7 @@ class TlsSocket:
                 self._flush()
             if self._shaken:
                 try:
-                    return self._tls.read(len(buffers[0]), buffers[0]), self._stamps, 0, None  # type: ignore[return-value, arg-type]
+                    return self._tls.read(len(buffers[0]), buffers[0]), self._stamps, 0, None  # type: ignore[return-value]
                 except ssl.SSLWantReadError:
                     pass
                 except (ssl.SSLZeroReturnError, ssl.SSLEOFError):

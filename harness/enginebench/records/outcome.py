@@ -128,7 +128,7 @@ class ClientProof:
     itl_error_share: float
     """Most by which the mean ITL can be off for it, as a share of it."""
     throughput_error_share: float
-    """Closed loop: time in which slots were empty because the client was late, as a share of the time they were busy."""
+    """Closed loop: time in which slots were empty because the client was late, as a share of their busy time."""
     resent_requests: int
     """Requests sent again because the server had closed the kept connection before taking them."""
     clock_jump_ns: int
