@@ -18,6 +18,7 @@ OPTIONS = {
     "run": {"job", "--out", "--events", "--cache"},
     "results": {"action", "path", "--where", "--store"},
     "site": {"--serve", "--store", "--pages"},
+    "calibrate": {"--concurrency", "--store"},
     "doctor": {"--cache"},
     "metrics": set(),
 }

@@ -19,7 +19,7 @@ ORDER = (
     ("engines", "workloads", "arrivals"),
     ("scrape",),
     ("provision", "server", "load", "telemetry", "usage", "environment", "tables"),
-    ("quality",),
+    ("quality", "calibration"),
     ("trial",),
     ("store", "plan", "runners"),
     ("analysis",),

@@ -65,6 +65,11 @@ def parser() -> argparse.ArgumentParser:
     site = command("site", "build the dashboard from the store")
     site.add_argument("--serve", type=int, metavar="PORT", help="serve it on 127.0.0.1 until Ctrl-C")
     places(site, "store", "pages")
+    calibrate = command("calibrate", "hold the load generator against a server of known timings on this machine")
+    calibrate.add_argument(
+        "--concurrency", type=int, nargs="+", default=[1, 16, 64, 256, 1024], metavar="N", help="levels"
+    )
+    places(calibrate, "store")
     places(command("doctor", "tell what this machine has, which engines run here, what is missing"), "cache")
     command("metrics", "print the definitions of all metrics as Markdown")
     return top

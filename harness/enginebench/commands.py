@@ -175,6 +175,20 @@ def doctor(options: argparse.Namespace) -> int:
     return 0 if diagnose(_cache(options), console()) else 1
 
 
+def calibrate(options: argparse.Namespace) -> int:
+    """`enginebench calibrate`."""
+    from enginebench import calibration, report
+
+    wrong = [level for level in options.concurrency if level < 1]
+    if wrong:
+        raise mistake(f"--concurrency {wrong[0]}", "no number of requests in flight", "name 1 or more")
+    store = Store(options.store)
+    found = calibration.calibrate(options.concurrency, calibration.LONG)
+    report.show_calibration(found, console())
+    print(f"kept in {store.add_calibration(found)}")
+    return 0 if all(level.exact() for level in found.levels) else 1
+
+
 def metrics(options: argparse.Namespace) -> int:
     """`enginebench metrics`."""
     from enginebench.metrics import document

@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from enginebench import config, runners
+from enginebench import calibration, config, runners
 from enginebench.errors import mistake
 from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
 from enginebench.progress import Progress
 from enginebench.provision import channels
-from enginebench.records import Attempt, record, series_id
+from enginebench.records import Attempt, ClosedLoop, record, series_id
 from enginebench.store import Store
 from enginebench.trial import partial, salvage
 
@@ -99,6 +99,7 @@ def run_night(grid: Path, site: Path, store: Store, *, cache: Path, progress: Pr
         planned = plan_night(grid, site, store, night=night, cache=cache, again=again)
         failures: list[str] = []
         measured = 0
+        _calibrate(planned.due, store, progress)
         progress.begin(planned.plan, planned.due, planned.seconds, planned.run_seconds, salvaged)
         for attempt in planned.due.attempts:
             result_runs, failure = _measure(attempt, work, store, cache, progress)
@@ -122,6 +123,21 @@ def _only_one(root: Path) -> Iterator[None]:
                 str(root), "another night is running on this store", "wait for it, or name another store"
             ) from None
         yield
+
+
+def _calibrate(left: Due, store: Store, progress: Progress) -> None:
+    """Before anything is measured: is the client exact at the concurrencies to come? Kept, and told if not."""
+    loads = [point.load for attempt in left.attempts for point in attempt.job.points]
+    levels = sorted({load.concurrency for load in loads if isinstance(load, ClosedLoop)})
+    if not levels:
+        return
+    found = calibration.calibrate(levels, calibration.BRIEF)
+    store.add_calibration(found)
+    wrong = [f"c{level.concurrency}" for level in found.levels if not level.exact()]
+    if wrong:
+        progress.console.print(
+            f"The load generator is not exact now at {', '.join(wrong)}: see `enginebench calibrate`."
+        )
 
 
 def _take_in_leftovers(work: Path, store: Store) -> int:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from enginebench.metrics import METRICS
 from enginebench.night import Planned
-from enginebench.records import Job
+from enginebench.records import Calibration, Job
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +30,7 @@ MEANINGS: Mapping[str, str] = {
     "coarse_first": "the first event carried several tokens: TTFT is that of the last of them",
     "cache_hits": "the server took input from its prefix cache though none was to be shared",
     "failed_quality": "the server gave wrong answers: kept off every frontier and verdict",
+    "client_bound": "the client was so late that it may have moved a figure by more than 1 %: kept off every verdict",
     "client_late": "the client sent late: latencies may be its own",
 }
 """Mark of a run to its plain words."""
@@ -169,4 +170,27 @@ def show_runs(runs: pd.DataFrame, screen: Console) -> None:
             *(figure(row[name] * METRICS[name].scale) for name in shown),
             ", ".join(row["marks"]),
         )
+    screen.print(table)
+
+
+def show_calibration(found: Calibration, screen: Console) -> None:
+    """A row a concurrency: how far the client's figures are off, and what it costs."""
+    table = Table(title=f"The load generator on {found.host}: {found.cores} cores of {found.cpu}")
+    titles = ("in flight", "n", "TTFT off mean ms", "p99 ms", "TPOT off %", "p99 ITL off %", "throughput off %")
+    for title in (*titles, "client late p99 ms", "CPU-s/Mtok", "server late p99 ms", "verdict"):
+        table.add_column(title, justify="right")
+    for one in found.levels:
+        scaled = (
+            (one.ttft_error_mean_ns, 1e-6),
+            (one.ttft_error_p99_ns, 1e-6),
+            (one.tpot_error_share, 100),
+            (one.itl_p99_error_share, 100),
+            (one.throughput_error_share, 100),
+            (one.lag_p99_ns, 1e-6),
+            (one.client_cpu_s_per_mtok, 1),
+            (one.server_late_p99_ns, 1e-6),
+        )
+        words = [figure(None if value is None else value * scale) for value, scale in scaled]
+        verdict = "exact" if one.exact() else f"{one.failed_requests} failed" if one.failed_requests else "not exact"
+        table.add_row(str(one.concurrency), str(one.requests), *words, verdict)
     screen.print(table)

@@ -57,7 +57,9 @@ def test_nobody_listening_is_a_status_and_not_a_traceback():
     assert all("refused" in request.error for request in requests)
 
 
-@pytest.mark.parametrize("url", ["ftp://127.0.0.1:1", "127.0.0.1:8000", "http://127.0.0.1:99999", "http://no.such.host.invalid"])
+@pytest.mark.parametrize(
+    "url", ["ftp://127.0.0.1:1", "127.0.0.1:8000", "http://127.0.0.1:99999", "http://no.such.host.invalid"]
+)
 def test_a_url_that_cannot_be_measured_is_refused_before_anything_is_sent(url):
     with pytest.raises(UserError, match=r"^\S+: .+; .+$"):
         send(url, 1)

@@ -21,7 +21,7 @@ from scripted_night import GRID, RUNS, ScriptedNight, until
 MS = 1_000_000
 FIRST_AND_WARM_UP = 2 + 1 + 2
 """Requests before the measured ones: a first answer for each point, then a warm-up for each slot."""
-MACHINE = {"neighbour", "stolen", "client_late"}
+MACHINE = {"neighbour", "stolen", "client_late", "client_bound"}
 """Marks that tell of the machine, which may be busy while tests run."""
 
 
@@ -331,3 +331,28 @@ def test_events_are_json_lines_and_a_closed_input_ends_the_trial(tmp_path):
     stages = [one["stage"] for one in events if one["event"] == "stage"]
     assert stages == ["model", "start", "warmup", "quality", "warmup", "measure"]
     assert result(night).status == "interrupted"
+
+
+def test_a_signal_that_python_drops_in_a_destructor_ends_the_trial_all_the_same(tmp_path):
+    night = ScriptedNight(tmp_path)
+    script = (
+        "import os, signal, sys, pathlib\n"
+        "from enginebench.records import Attempt\n"
+        "from enginebench.records.files import read\n"
+        "from enginebench.trial import run_trial\n"
+        "class Dropping:\n"
+        "    def __del__(self):\n"
+        "        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "        for _ in range(1000): pass\n"
+        "def listen(event):\n"
+        "    if event['event'] == 'measured' and not told:\n"
+        "        told.append(1)\n"
+        "        Dropping()\n"
+        "told = []\n"
+        "job, out, cache = map(pathlib.Path, sys.argv[1:])\n"
+        "print(run_trial(read(Attempt, job), out, cache=cache, listen=listen).status, len(told))\n"
+    )
+    command = [sys.executable, "-c", script, str(order(night)), str(tmp_path / "out"), str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=tmp_path, check=True)
+    assert "Exception ignored" in done.stderr, "Python has dropped it"
+    assert done.stdout.split() == ["interrupted", "1"]

@@ -31,7 +31,9 @@ _KEPT = (
     "harness_commit",
     "dummy_weights",
 )
-SPOILT = frozenset({"neighbour", "stolen", "failed_requests"})
+CLIENT = "client_bound"
+"""Mark of runs that tell of the client, not of the engine."""
+SPOILT = frozenset({"neighbour", "stolen", "failed_requests", CLIENT})
 """Marks of runs that are left out of a figure while an unmarked run of the same point is there."""
 FAILED = "failed_quality"
 """Mark of runs whose server gave wrong answers."""
@@ -54,8 +56,10 @@ def summarise_points(runs: pd.DataFrame, metrics: Sequence[str] | None = None) -
 
 
 def eligible(points: pd.DataFrame) -> pd.DataFrame:
-    """The points that may stand on a frontier or in a verdict: all but those of servers that gave wrong answers."""
-    return points[~points["failed_quality"].astype(bool)]
+    """The points that may stand on a frontier or in a verdict: not those of servers that gave wrong answers, nor those
+    of which no run is free of the client's own lateness."""
+    bound = points["marks"].map(lambda marks: CLIENT in marks)
+    return points[~points["failed_quality"].astype(bool) & ~bound]
 
 
 def _quality(group: pd.DataFrame) -> dict[str, Any]:

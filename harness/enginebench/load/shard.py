@@ -25,7 +25,9 @@ def carry_out_side_by_side(parts: Sequence[Part], on_done: Callable[[int], None]
     """
     children = [
         subprocess.Popen(
-            [sys.executable, "-c", "from enginebench.load.shard import main; main()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+            [sys.executable, "-c", "from enginebench.load.shard import main; main()"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
         )
         for _ in parts
     ]

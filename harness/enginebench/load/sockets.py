@@ -76,6 +76,11 @@ class Server:
     def _socket(self, family: int) -> socket.socket:
         plain = socket.socket(family, socket.SOCK_STREAM)
         plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if KERNEL_TIMES:
-            plain.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)
+        stamped(plain)
         return plain
+
+
+def stamped(plain: socket.socket) -> None:
+    """Have the kernel say when bytes come, where it can."""
+    if KERNEL_TIMES:
+        plain.setsockopt(socket.SOL_SOCKET, _SO_TIMESTAMPNS, 1)

@@ -128,11 +128,11 @@ class Wire:
 
     def run(self, begin: Callable[[], int]) -> list[Exchange]:
         """Send all, wait for all; gives the exchanges in the order of the requests. `begin` gives the start, ns."""
-        for _ in range(min(len(self.requests), _AHEAD if self.due_ns is not None else len(self.slot_offsets_ns))):
-            with contextlib.suppress(OSError):  # A connection that is refused is tried again by its request.
-                self._watch(_Connection(self.server.open(wait_s=5)))
-                continue
-            break
+        ahead = _AHEAD if self.due_ns is not None else len(self.slot_offsets_ns)
+        with contextlib.suppress(OSError):  # One that is refused is tried again by its request.
+            for _ in range(min(len(self.requests), ahead)):
+                self._idle.append(_Connection(self.server.open(wait_s=5)))
+                self._watch(self._idle[-1])
         gc.collect()
         gc.freeze()
         gc.disable()

@@ -1,6 +1,7 @@
 """The vocabulary: frozen records, no I/O. Every other room speaks in these."""
 
 from enginebench.records.base import Scalar, content_hash, plain, record
+from enginebench.records.calibration import Calibration, CalibrationLevel
 from enginebench.records.demand import (
     Attempt,
     ClosedLoop,
@@ -67,6 +68,8 @@ __all__ = [
     "Agreement",
     "Architecture",
     "Attempt",
+    "Calibration",
+    "CalibrationLevel",
     "Channels",
     "ClientProof",
     "ClosedLoop",

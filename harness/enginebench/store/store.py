@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enginebench.errors import mistake
-from enginebench.records import Result, RunKey, record
-from enginebench.records.files import read
+from enginebench.records import Calibration, Result, RunKey, record
+from enginebench.records.files import read, to_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -139,6 +139,14 @@ class Store:
 
         path = self.folder(trial) / "engine.parquet"
         return pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=list(ENGINE_COLUMNS))
+
+    def add_calibration(self, calibration: Calibration) -> Path:
+        """Keep what the load generator was found to be like; gives the file."""
+        stamp = f"{datetime.fromisoformat(calibration.started_utc):%Y%m%dT%H%M%S}"
+        path = self.root / "calibrations" / f"{stamp}-{calibration.host}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(to_json(calibration), encoding="utf-8")
+        return path
 
     def collect_leftovers(self, older_than_s: float = 86400.0) -> tuple[Path, ...]:
         """Remove what writers that died left aside; gives what was removed."""

@@ -118,7 +118,8 @@ class Bench:
             metrics=summary.metrics,
             absent=absent,
             usage=used,
-            marks=(*summary.marks, *self._marks(point), *usage.marks(used)),
+            marks=(*summary.marks, *self._marks(point, outcome), *usage.marks(used)),
+            client=outcome.proof,
         )
         self.workdir.add(run, outcome.requests)
         self.listen({"event": "measured", "position": position, "run": name})
@@ -141,9 +142,12 @@ class Bench:
         shared = point.workload.shared_prefix_tokens > 0 or point.workload.api == "chat"
         return self.attempt.job.deployment.prefix_cache and shared
 
-    def _marks(self, point: Point) -> tuple[str, ...]:
+    def _marks(self, point: Point, outcome: LoadOutcome) -> tuple[str, ...]:
         """What a reader must know of how a point is asked."""
-        told = {"unpinned_output": not self.pin_output(point.workload.osl_tokens)}
+        told = {
+            "unpinned_output": not self.pin_output(point.workload.osl_tokens),
+            "client_bound": outcome.proof.client_bound(),
+        }
         return tuple(mark for mark, there in told.items() if there)
 
     def _point(self, index: int) -> Point:

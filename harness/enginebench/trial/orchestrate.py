@@ -62,8 +62,15 @@ def run_trial(attempt: Attempt, out: Path, *, cache: Path, listen: Listener) -> 
         started_utc=now.isoformat(timespec="seconds"),
     )
     workdir = Workdir(out, state)
-    trial = _Trial(workdir, adapter, devices, cache, listen)
-    with _terminating():
+    with _terminating() as told:
+
+        def listen_unless_told(event: Mapping[str, object]) -> None:
+            listen(event)
+            if told.is_set():
+                # Raised before, in a destructor, where Python drops what is raised.
+                raise Terminated
+
+        trial = _Trial(workdir, adapter, devices, cache, listen_unless_told)
         try:
             trial.run()
         except TrialError as error:
@@ -79,20 +86,22 @@ def run_trial(attempt: Attempt, out: Path, *, cache: Path, listen: Listener) -> 
 
 
 @contextlib.contextmanager
-def _terminating() -> Iterator[None]:
-    """TERM raises Terminated in the main thread, so that everything is put away on the way out."""
+def _terminating() -> Iterator[threading.Event]:
+    """TERM raises Terminated in the main thread, so that everything is put away on the way out; the event tells too."""
+    told = threading.Event()
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield told
         return
 
     def end(number: int, frame: FrameType | None) -> None:
         # One is enough: a second must not break the putting away.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        told.set()
         raise Terminated
 
     before = signal.signal(signal.SIGTERM, end)
     try:
-        yield
+        yield told
     finally:
         signal.signal(signal.SIGTERM, before)
 
