@@ -5,23 +5,24 @@ from __future__ import annotations
 import errno
 import gc
 import heapq
-import json
 import selectors
 import socket
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
 from urllib.parse import urlsplit
+
+import numpy as np
 
 from enginebench import arrivals
 from enginebench.errors import mistake
+from enginebench.load.asking import Api, request_bytes
 from enginebench.load.reading import read
 from enginebench.records import ClosedLoop, Load, Prompt, Request, RequestStatus, record
 
 _READ_BYTES = 1 << 18
-_PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
 
 
 @record
@@ -32,7 +33,7 @@ class Target:
     """Base URL, `http://host:port`."""
     model: str
     """Model name as the server knows it."""
-    api: Literal["completions", "chat"]
+    api: Api
     """Endpoint."""
 
 
@@ -64,7 +65,7 @@ def measure(
     `extra` are further JSON fields of the body. `on_done` is called with the number of requests ended so far.
     """
     host, address = _address(target.url)
-    wire = [_bytes(host, target, prompt, extra or {}) for prompt in prompts]
+    wire = [request_bytes(host, target.model, target.api, prompt, extra or {}) for prompt in prompts]
     due = None if isinstance(load, ClosedLoop) else arrivals.offsets_ns(load, len(prompts), seed)
     slots = load.concurrency if isinstance(load, ClosedLoop) else len(prompts)
     started = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -90,27 +91,6 @@ def _address(url: str) -> tuple[str, tuple[socket.AddressFamily, tuple[object, .
     except OSError as error:
         raise mistake(url, f"the host is not known ({error})", "check the URL") from None
     return parts.netloc, (family, address)
-
-
-def _bytes(host: str, target: Target, prompt: Prompt, extra: Mapping[str, object]) -> bytes:
-    asked: dict[str, object] = {"model": target.model}
-    if target.api == "completions":
-        asked["prompt"] = prompt.token_ids if prompt.token_ids is not None else prompt.text
-    else:
-        asked["messages"] = [{"role": "user", "content": prompt.text}]
-    asked |= {
-        "max_tokens": prompt.output_tokens,
-        "temperature": 0,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        **extra,
-    }
-    body = json.dumps(asked).encode()
-    head = (
-        f"POST {_PATHS[target.api]} HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\n"
-        f"Accept: text/event-stream\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
 
 
 class _Exchange:
@@ -375,7 +355,7 @@ class _Loop:
 
 def _request(exchange: _Exchange, prompt: Prompt, run: str, index: int, begun_ns: int) -> Request:
     found = read(exchange.reads, exchange.broken, exchange.reason)
-    events = tuple(time_ns - begun_ns for time_ns in found.event_ns)
+    events = array("q", (np.asarray(found.event_ns, np.int64) - begun_ns).tobytes())
     return Request(
         run=run,
         index=index,
@@ -385,6 +365,9 @@ def _request(exchange: _Exchange, prompt: Prompt, run: str, index: int, begun_ns
         last_token_ns=events[-1] if events else None,
         end_ns=exchange.end_ns - begun_ns,
         event_ns=events,
+        event_tokens=found.event_tokens,
+        shared_reads=found.shared_reads,
+        seen=found.seen,
         first_chars=found.first_chars,
         output_chars=found.output_chars,
         input_tokens=prompt.input_tokens,
