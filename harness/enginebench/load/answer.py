@@ -84,10 +84,10 @@ class Answer:
                 event = self._unusual(payload)
                 if self.bad is not None:
                     break
+            if event is None:
+                continue
             if self.done:
                 self.seen.add("after_done")
-                continue
-            if event is None:
                 continue
             # The usual event is told apart here, without a call: one choice, with text, and not the last.
             choices = event.choices
@@ -116,14 +116,13 @@ class Answer:
     def _unusual(self, payload: bytes) -> Event | None:
         """An event that was not read at once: `[DONE]`, an empty one, JSON that is seldom seen, or a fault."""
         word = payload.strip()
-        if word == b"[DONE]":
-            if not self.done:
-                self.done = self.finished = True
-                return None
+        if self.done:
             self.seen.add("after_done")
+        elif word == b"[DONE]":
+            self.done = self.finished = True
         elif not word:
             self.seen.add("empty_event")
-        elif not self.done:
+        else:
             try:
                 return decode_strictly(payload)
             except Unreadable as fault:

@@ -40,7 +40,7 @@ class Lines:
     @property
     def at_event(self) -> bool:
         """Whether the next byte is the first of an event, whatever it is."""
-        return self._began is None and not self._after_cr and self._any
+        return self._began is None and not self._after_cr and self._any and self.bad is None
 
     def take_away(self) -> None:
         """Forget what was found; what is under way began in an earlier feed from now on."""
@@ -67,8 +67,7 @@ class Lines:
             if self._began is None:
                 self._began = offset + at
             self._held += body[at:]
-        if len(self._held) + self._size > _MOST_EVENT_BYTES:
-            self.bad = f"an event of more than {_MOST_EVENT_BYTES} bytes"
+        self._limit(len(self._held))
 
     def close(self, end: int) -> None:
         """The body is over: an event whose last line or empty line is missing is read all the same, ending at `end`."""
@@ -79,7 +78,14 @@ class Lines:
             self.seen.add("open_event")
             self._line(b"", end)
 
+    def _limit(self, more: int) -> None:
+        if self._size + more > _MOST_EVENT_BYTES:
+            self.bad = f"an event of more than {_MOST_EVENT_BYTES} bytes"
+
     def _line(self, line: bytes, end: int) -> None:
+        self._limit(len(line))
+        if self.bad is not None:
+            return
         if not self._any:
             self._any = True
             line = line.removeprefix(_BOM)
@@ -94,7 +100,7 @@ class Lines:
         field, _, value = line.partition(b":")
         if field == b"data":
             self._data.append(value.removeprefix(b" "))
-            self._size += len(value)
+            self._size += len(line)
         elif not field:
             self.seen.add("comment")
         elif field == b"error":

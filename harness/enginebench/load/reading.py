@@ -103,12 +103,12 @@ class Reader:
         `ends`: for each read the offset in `data` just after its last byte; `times_ns`: its arrival, ns.
         """
         answer, lines = self._answer, self._lines
-        if not data or answer.bad is not None or self._transfer.bad is not None or lines.bad is not None:
+        if not data:
             return
         lines.take_away()
         self._body_end = 0
         self._find(data)
-        if lines.payloads:
+        if lines.payloads and answer.bad is None:
             places = answer.take(lines.payloads)
             if places:
                 self._stamp(places, ends, times_ns)
@@ -149,8 +149,9 @@ class Reader:
             self._document = bytearray()
         if self._document is None:
             self._lines.feed(piece, offset)
-        elif len(self._document) < (_MOST_ERROR_BYTES if self._refused() else _MOST_DOCUMENT_BYTES):
-            self._document += piece
+        else:
+            most = _MOST_ERROR_BYTES if self._refused() else _MOST_DOCUMENT_BYTES
+            self._document += piece[: most - len(self._document)]
 
     def _is_document(self) -> bool:
         kind = self._transfer.headers.get(b"content-type", b"").lower()
@@ -180,6 +181,7 @@ class Reader:
     def close(self, broken: RequestStatus | None, reason: str | None) -> Reading:
         """The reading; `broken` is how the transfer ended if it did not end by itself, with its `reason`."""
         transfer, lines, answer = self._transfer, self._lines, self._answer
+        transfer.close()
         whole = transfer.over or (transfer.until_closed and broken is None)
         if whole and transfer.bad is None and answer.bad is None and lines.bad is None:
             self._close_body()

@@ -37,7 +37,7 @@ class Transfer:
     @property
     def at_chunk(self) -> bool:
         """Whether the next byte is the first of a chunk's size."""
-        return self._state == _SIZE_LINE and not self._held
+        return self._state == _SIZE_LINE and not self._held and self.bad is None
 
     @property
     def over(self) -> bool:
@@ -73,6 +73,11 @@ class Transfer:
             else:
                 at = self._line(data, at)
 
+    def close(self) -> None:
+        """No more will come: what came may turn out to be no HTTP."""
+        if self._state == _HEAD and self._held and not self._held.startswith(b"HTTP/1."[: len(self._held)]):
+            self._read_head(self._held)
+
     def _counted(self, data: bytes, at: int, take: Take) -> int:
         piece = data[at : at + self._left]
         take(piece, at)
@@ -95,11 +100,9 @@ class Transfer:
         before = len(self._held)
         self._held += data[at:]
         head, gap, _ = self._held.partition(b"\r\n\r\n")
+        if len(head) > _MOST_HEAD_BYTES:
+            self.bad = f"headers of more than {_MOST_HEAD_BYTES} bytes"
         if not gap:
-            if not b"HTTP/1.".startswith(self._held[:7]) and not self._held.startswith(b"HTTP/1."):
-                self.bad = f"no HTTP/1.1 status line: {_shown(self._held)}"
-            elif len(self._held) > _MOST_HEAD_BYTES:
-                self.bad = f"headers of more than {_MOST_HEAD_BYTES} bytes"
             return len(data)
         self._held = b""
         self._read_head(head)
@@ -109,7 +112,7 @@ class Transfer:
         first, *lines = head.split(b"\r\n")
         status = _STATUS_LINE.match(first)
         if status is None:
-            self.bad = f"no HTTP/1.1 status line: {_shown(first)}"
+            self.bad = self.bad or f"no HTTP/1.1 status line: {_shown(first)}"
             return
         number = int(status[1])
         if 100 <= number < 200:
