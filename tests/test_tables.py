@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import tempfile
-from dataclasses import fields
+from array import array
+from dataclasses import fields, replace
 from pathlib import Path
+from typing import get_args
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -13,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builders import a_request
 from enginebench import telemetry
-from enginebench.records import Request
+from enginebench.records import Request, RequestStatus
 from enginebench.tables import (
     REQUEST_COLUMNS,
     TELEMETRY_COLUMNS,
@@ -36,15 +39,18 @@ requests = st.builds(
     first_token_ns=st.none() | times,
     last_token_ns=st.none() | times,
     end_ns=times,
-    event_ns=st.lists(times, max_size=5).map(tuple),
+    event_ns=st.lists(times, max_size=5).map(lambda values: array("q", values)),
     input_tokens=counts,
     output_tokens=maybe_counts,
     asked_output_tokens=counts,
     usage_input_tokens=maybe_counts,
     cached_tokens=maybe_counts,
-    status=st.sampled_from(["ok", "http_error", "stream_error", "truncated", "timeout", "connection"]),
+    status=st.sampled_from(get_args(RequestStatus)),
     http_status=maybe_counts,
     error=st.none() | words,
+    event_tokens=st.none() | st.lists(counts, max_size=5).map(lambda values: array("i", values)),
+    shared_reads=maybe_counts,
+    seen=st.lists(words, max_size=3).map(tuple),
 )
 UNITS = {"_ns": "ns", "_w": "W", "_j": "J", "_bytes": "bytes", "_c": "Celsius", "_cores": "cores", "_tokens": "tokens"}
 """How a column's name ends, to the unit that its meaning must state."""
@@ -57,6 +63,16 @@ def test_requests_are_read_as_they_were_written(rows):
         path = Path(folder) / "requests.parquet"
         write_requests(rows, path)
         assert read_requests(path) == tuple(rows)
+
+
+def test_events_given_as_tuples_are_read_as_arrays_and_older_files_without_the_newer_columns(tmp_path):
+    path = tmp_path / "requests.parquet"
+    rows = [a_request(event_ns=(1, 2), event_tokens=(1, 0)), a_request(event_ns=())]
+    write_requests(rows, path)
+    expected = tuple(replace(row, event_ns=array("q", row.event_ns)) for row in rows)
+    assert read_requests(path) == (replace(expected[0], event_tokens=array("i", [1, 0])), expected[1])
+    pq.write_table(pq.read_table(path).drop_columns(["event_tokens", "shared_reads", "seen"]), path)
+    assert read_requests(path) == tuple(replace(row, event_tokens=None) for row in expected)
 
 
 @pytest.fixture

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from enginebench.records import EngineSample, ItemOutcome, Request, plain
 
@@ -22,11 +25,20 @@ REQUEST_COLUMNS: Mapping[str, tuple[str, str]] = {
     "asked_output_tokens": ("int32", "output length asked for, tokens"),
     "usage_input_tokens": ("int32", "tokens the server says it read; null: it did not say"),
     "cached_tokens": ("int32", "input tokens the server took from its prefix cache; null: it did not say"),
-    "status": ("string", "ok, http_error, stream_error, truncated, timeout or connection"),
+    "status": (
+        "string",
+        "ok, http_error, stream_error, truncated, timeout, connection, bad_json, bad_utf8 or bad_http",
+    ),
     "http_status": ("int32", "HTTP status; null: no response line came"),
     "error": ("string", "what went wrong, in one line; null: nothing"),
     "first_chars": ("int32", "characters of text in the first token-bearing event"),
     "output_chars": ("int32", "characters of text in all token-bearing events"),
+    "event_tokens": ("list<int32>", "tokens of every token-bearing event; null: the server does not tell"),
+    "shared_reads": (
+        "int32",
+        "token-bearing events that came in one read with a later one: their times are bounds",
+    ),
+    "seen": ("list<string>", "what was met in the response, sorted: classes of docs/load.md"),
 }
 """Column of `requests.parquet` to its type and meaning."""
 
@@ -70,15 +82,36 @@ QUALITY_COLUMNS: Mapping[str, tuple[str, str]] = {
 
 def write_requests(requests: Sequence[Request], path: Path) -> None:
     """Write rows of requests to `path`."""
-    _write([plain(request) for request in requests], REQUEST_COLUMNS, path)
+    rows = [{name: getattr(request, name) for name in REQUEST_COLUMNS} for request in requests]
+    for row in rows:
+        # As numpy arrays they are taken over whole; as arrays or tuples number by number.
+        row["event_ns"] = np.asarray(row["event_ns"], np.int64)
+        row["event_tokens"] = None if row["event_tokens"] is None else np.asarray(row["event_tokens"], np.int32)
+    _write(rows, REQUEST_COLUMNS, path)
 
 
 def read_requests(path: Path) -> tuple[Request, ...]:
     """The rows that write_requests wrote, equal to what it was given."""
     import pyarrow.parquet as pq
 
-    rows = pq.read_table(path).to_pylist()
-    return tuple(Request(**{**row, "event_ns": tuple(row["event_ns"])}) for row in rows)
+    table = pq.read_table(path)
+    lists = {name: _arrays(table[name]) for name in ("event_ns", "event_tokens") if name in table.column_names}
+    rows = table.drop_columns(list(lists)).to_pylist()
+    for place, row in enumerate(rows):
+        row.update((name, arrays[place]) for name, arrays in lists.items())
+        row["seen"] = tuple(row.get("seen") or ())
+    return tuple(Request(**row) for row in rows)
+
+
+def _arrays(column: Any) -> list[array[int] | None]:
+    """A column of lists of integers as arrays, without an object for each number."""
+    found: list[array[int] | None] = []
+    for chunk in column.chunks:
+        values, edges = chunk.values.to_numpy(zero_copy_only=False), chunk.offsets.to_numpy()
+        code = "q" if values.dtype.itemsize == 8 else "i"
+        for place, valid in enumerate(chunk.is_valid().to_pylist()):
+            found.append(array(code, values[edges[place] : edges[place + 1]].tobytes()) if valid else None)
+    return found
 
 
 def write_telemetry(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
@@ -107,6 +140,8 @@ def _write(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, tuple[str, s
         "float64": pa.float64(),
         "bool": pa.bool_(),
         "list<int64>": pa.list_(pa.int64()),
+        "list<int32>": pa.list_(pa.int32()),
+        "list<string>": pa.list_(pa.string()),
     }
     schema = pa.schema(
         [pa.field(name, types[kind], metadata={"meaning": meaning}) for name, (kind, meaning) in columns.items()]

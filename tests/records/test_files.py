@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,19 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from builders import a_deployment, a_job, a_model, a_point, a_result, a_run, an_attempt, an_engine, an_inventory, closed
+from builders import (
+    a_deployment,
+    a_job,
+    a_model,
+    a_point,
+    a_request,
+    a_result,
+    a_run,
+    an_attempt,
+    an_engine,
+    an_inventory,
+    closed,
+)
 from enginebench.errors import UserError
 from enginebench.records import (
     Accelerator,
@@ -49,6 +63,9 @@ MODEST = settings(max_examples=50, deadline=None, suppress_health_check=[HealthC
 COUNT = st.integers(1, 2**40)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 SCALAR = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | FINITE | st.text(max_size=5)
+# JSON has one kind of list; in memory the numbers may be tuples and arrays too.
+NUMBERS = st.lists(st.integers(), max_size=3)
+REQUEST = st.builds(Request, event_ns=NUMBERS, event_tokens=st.none() | NUMBERS)
 # Whatever JSON can say of a config.json: nested, any text.
 CONTENT = st.dictionaries(
     st.text(max_size=5),
@@ -117,7 +134,7 @@ def test_results_come_back_equal(run: Run, failure: Failure | None, engine: Engi
 
 
 @MODEST
-@given(st.one_of(st.builds(Request), st.builds(Accelerator, memory_bytes=COUNT), st.builds(Workload), LOAD))
+@given(st.one_of(REQUEST, st.builds(Accelerator, memory_bytes=COUNT), st.builds(Workload), LOAD))
 def test_small_records_come_back_equal(value: Any) -> None:
     assert again(value) == value
 
@@ -220,3 +237,8 @@ def test_the_cache_of_a_token_is_two_by_layers_by_heads_by_width_by_bytes() -> N
     assert model.kv_bytes_per_token("bf16") == 2 * 4 * 2 * 32 * 2
     assert model.kv_bytes_per_token("fp8") == 2 * 4 * 2 * 32
     assert a_job().deployment.model == a_model()
+
+
+def test_an_array_is_a_list_in_json():
+    request = replace(a_request(), event_ns=array("q", [1, 2]))
+    assert from_json(Request, to_json(request), "x").event_ns == [1, 2]

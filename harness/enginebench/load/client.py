@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import time
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+
+import numpy as np
 
 from enginebench import arrivals
+from enginebench.load.asking import Api, request_bytes
 from enginebench.load.part import Carried, Part, carry_out
 from enginebench.load.proof import proof
 from enginebench.load.reading import Reading
@@ -20,7 +22,6 @@ from enginebench.load.wire import Exchange
 from enginebench.records import ClientProof, ClosedLoop, Load, Prompt, Request, record
 
 _STREAMS_PER_PROCESS = 2048
-_PATHS = {"completions": "/v1/completions", "chat": "/v1/chat/completions"}
 
 
 @record
@@ -31,7 +32,7 @@ class Target:
     """Base URL, `http://host:port`."""
     model: str
     """Model name as the server knows it."""
-    api: Literal["completions", "chat"]
+    api: Api
     """Endpoint."""
 
 
@@ -70,7 +71,9 @@ def measure(
     """
     closed = isinstance(load, ClosedLoop)
     server = Server(target.url)
-    wire = [_bytes(server, target, prompt, extra or {}) for prompt in prompts]
+    wire = [
+        request_bytes(server.host, target.model, target.api, prompt, extra or {}, server.prefix) for prompt in prompts
+    ]
     due_ns = None if isinstance(load, ClosedLoop) else arrivals.offsets_ns(load, len(prompts), seed)
     slots = list(slot_offsets_ns or [0] * load.concurrency)[: len(wire)] if isinstance(load, ClosedLoop) else []
     count = processes or _processes(len(slots) if closed else len(wire) // 4)
@@ -128,27 +131,6 @@ def _requests(carried: Sequence[Carried], prompts: Sequence[Prompt], run: str) -
     return tuple(requests)
 
 
-def _bytes(server: Server, target: Target, prompt: Prompt, extra: Mapping[str, object]) -> bytes:
-    asked: dict[str, object] = {"model": target.model}
-    if target.api == "completions":
-        asked["prompt"] = prompt.token_ids if prompt.token_ids is not None else prompt.text
-    else:
-        asked["messages"] = [{"role": "user", "content": prompt.text}]
-    asked |= {
-        "max_tokens": prompt.output_tokens,
-        "temperature": 0,
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        **extra,
-    }
-    body = json.dumps(asked).encode()
-    head = (
-        f"POST {server.prefix}{_PATHS[target.api]} HTTP/1.1\r\nHost: {server.host}\r\n"
-        f"Content-Type: application/json\r\nAccept: text/event-stream\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    return head.encode() + body
-
-
 def _request(
     found: Reading,
     exchange: Exchange,
@@ -159,7 +141,7 @@ def _request(
     scheduled_ns: int,
     end_ns: int,
 ) -> Request:
-    events = tuple(time_ns - begun_ns for time_ns in found.event_ns)
+    events = array("q", (np.asarray(found.event_ns, np.int64) - begun_ns).tobytes())
     return Request(
         run=run,
         index=index,
@@ -169,6 +151,9 @@ def _request(
         last_token_ns=events[-1] if events else None,
         end_ns=end_ns - begun_ns,
         event_ns=events,
+        event_tokens=found.event_tokens,
+        shared_reads=found.shared_reads,
+        seen=(*found.seen, "resent") if exchange.resent else found.seen,
         first_chars=found.first_chars,
         output_chars=found.output_chars,
         input_tokens=prompt.input_tokens,

@@ -22,8 +22,6 @@ BLOCK_BYTES = 1 << 20
 LEAST_ROOM = 1 << 16
 """A read never has less room than this."""
 _WINDOW_BYTES = 8 << 20
-_WAITED_NS = 20_000
-"""A poll that took longer than this waited: nothing had come when it began."""
 
 Times = NDArray[np.int64]
 
@@ -43,7 +41,19 @@ class Window:
     lag_ns: Times
     """From then until this process had read it for sure."""
     earliest_ns: Times
-    """Earliest time at which anything in the read can have come: what came before, an earlier poll would have seen."""
+    """Earliest time at which anything in the read can have come. What came before, the poll before would have seen;
+    where the loop waited for something to come, it is the first arrival that it woke for."""
+
+
+_NO_TIMES = np.zeros(0, dtype=np.int64)
+_NOTHING = Window(
+    data=b"",
+    request=np.zeros(0, dtype=np.int32),
+    ends=_NO_TIMES,
+    came_ns=_NO_TIMES,
+    lag_ns=_NO_TIMES,
+    earliest_ns=_NO_TIMES,
+)
 
 
 class Kept:
@@ -59,8 +69,10 @@ class Kept:
         # Seconds and ns of the real-time clock, 8 bytes each, as the kernel gives them; empty where it gives none.
         self.stamps = bytearray()
         self.reads = 0
-        # Of each turn of the loop: reads before it, when its poll returned, when it was done.
+        # Of each turn of the loop: reads before it, whether nothing was there at first, when its poll returned, when it
+        # was done.
         self.turn_reads = array("q")
+        self.waited = array("b")
         self.polled_ns = array("q")
         self.done_ns = array("q")
         self._file = tempfile.TemporaryFile(prefix="enginebench-load-", buffering=0)  # noqa: SIM115
@@ -119,6 +131,8 @@ class Kept:
         return request, lengths, pairs, self._file.read(size)  # type: ignore[return-value]
 
     def _window(self, blocks: list[tuple[NDArray[np.int32], NDArray[np.int32], Times, bytes]], before: int) -> Window:
+        if not sum(len(block[0]) for block in blocks):
+            return _NOTHING
         request, lengths, pairs = (np.concatenate([block[column] for block in blocks]) for column in range(3))
         polled, done = np.frombuffer(self.polled_ns, dtype=np.int64), np.frombuffer(self.done_ns, dtype=np.int64)
         index = np.arange(before, before + len(request))
@@ -131,13 +145,15 @@ class Kept:
             came_ns = real_ns - apart[0] - np.interp(real_ns - at[0], at - at[0], apart - apart[0]).astype(np.int64)
         else:
             came_ns = done[turn]
-        last_poll = polled[np.maximum(turn - 1, 0)]
-        waited = polled[turn] - done[np.maximum(turn - 1, 0)] > _WAITED_NS
+        # A turn's reads stand together, and a window holds whole blocks: a turn cut in two counts as two.
+        first = np.flatnonzero(np.diff(turn, prepend=-1))
+        woke_ns = np.repeat(np.minimum.reduceat(came_ns, first), np.diff(first, append=len(turn)))
+        waited = np.frombuffer(self.waited, dtype=np.int8)[turn] > 0
         return Window(
             data=b"".join(block[3] for block in blocks),
             request=request,
             ends=np.cumsum(lengths, dtype=np.int64),
             came_ns=came_ns,
             lag_ns=done[turn] - came_ns,
-            earliest_ns=np.minimum(np.where(waited, polled[turn], last_poll), came_ns),
+            earliest_ns=np.minimum(np.where(waited, woke_ns, polled[np.maximum(turn - 1, 0)]), came_ns),
         )

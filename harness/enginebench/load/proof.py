@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from enginebench.records import ClientProof, Request
 
-_LARGE = 0.01
-"""An event counts as shifted if its time may be off by more than this share of the median gap."""
+_LARGE = 0.05
+"""An event counts as shifted if its time may be off by more than this share of the mean gap."""
 
 
 class Watch:

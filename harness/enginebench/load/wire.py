@@ -154,7 +154,11 @@ class Wire:
         kept, clock, total = self.kept, time.monotonic_ns, len(self.requests)
         self._send_due(clock())
         while self._ended < total:
-            ready = self._poll.wait(self._wait_s(clock()))
+            ready = self._poll.wait(0.0)
+            waited = not ready
+            if waited:
+                ready = self._poll.wait(self._wait_s(clock()))
+            kept.waited.append(waited)
             kept.turn_reads.append(kept.reads + len(kept.request))
             kept.polled_ns.append(clock())
             self._take(ready)

@@ -167,8 +167,9 @@ def _tokens_inside(request: Request, window: tuple[int, int]) -> float:
     """Output tokens that arrived in the window; a request's tokens are spread evenly over its events."""
     if not request.event_ns or request.output_tokens is None:
         return 0.0
-    share = sum(_inside(time_ns, window) for time_ns in request.event_ns) / len(request.event_ns)
-    return share * request.output_tokens
+    event_ns = np.asarray(request.event_ns)
+    inside = np.count_nonzero((window[0] < event_ns) & (event_ns <= window[1]))
+    return inside / len(event_ns) * request.output_tokens
 
 
 def _latency(sheet: _Sheet, good: Sequence[Request]) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from enginebench.records.base import record
 from enginebench.records.demand import Attempt
 from enginebench.records.quality import Quality
 
-RequestStatus = Literal["ok", "http_error", "stream_error", "truncated", "timeout", "connection"]
-"""How a request ended: whole; HTTP status other than 200; an error event in the stream; ended without `[DONE]` or
-last chunk; over its time limit; no or broken connection."""
+RequestStatus = Literal[
+    "ok", "http_error", "stream_error", "truncated", "timeout", "connection", "bad_json", "bad_utf8", "bad_http"
+]
+"""How a request ended; each has its meaning in `load/seen.py`."""
 
 
 @record
@@ -32,8 +33,8 @@ class Request:
     """Arrival of the last event that bears a token; null if none came."""
     end_ns: int
     """When the stream was over, or the error was seen."""
-    event_ns: tuple[int, ...]
-    """Arrival of every token-bearing event."""
+    event_ns: Sequence[int]
+    """Arrival of every token-bearing event; as read or measured an `array` of 8-byte integers."""
     input_tokens: int
     """Tokens asked to be read: the ids that were sent, or for chat the calibrated length."""
     output_tokens: int | None
@@ -54,6 +55,13 @@ class Request:
     """Characters of text in the first token-bearing event; null in records older than the field."""
     output_chars: int | None = None
     """Characters of text in all token-bearing events; null in records older than the field."""
+    event_tokens: Sequence[int] | None = None
+    """Tokens of each token-bearing event, 0 for text that was held back before; null where the server does not tell."""
+    shared_reads: int | None = None
+    """Token-bearing events that arrived in one read with a later one: their times are upper bounds; null in records
+    older than the field."""
+    seen: tuple[str, ...] = ()
+    """What was met in the response, sorted: keys of `load.SEEN`."""
 
 
 @record
@@ -122,7 +130,7 @@ class ClientProof:
     unsure_events: int
     """Those that shared a read with a later one (without kernel times: all): their times are upper bounds."""
     shifted_events_share: float
-    """Share of events whose time may be off by more than a hundredth of the mean gap, 0 to 1."""
+    """Share of events whose time may be off by more than a twentieth of the mean gap, 0 to 1."""
     ttft_error_share: float
     """Most by which the mean TTFT can be too high for it, as a share of it."""
     itl_error_share: float
@@ -135,7 +143,8 @@ class ClientProof:
     """How far the real-time clock was set during the run, ns; kernel times are off by as much."""
 
     def client_bound(self) -> bool:
-        """Whether the client can have moved a published figure by more than a hundredth."""
+        """Whether the client can have moved a published figure by more than a hundredth: mean TTFT, mean ITL,
+        throughput; or so many events that p99 ITL is no longer sure."""
         shares = (
             self.ttft_error_share,
             self.itl_error_share,
