@@ -107,6 +107,8 @@ def test_usage_in_the_last_chunk_alone_tells_the_total_and_not_when():
     last = event({"choices": [{"text": "", "finish_reason": "stop"}], "usage": {"completion_tokens": 9}})
     found = said(*AB, ends=(last, DONE))
     assert (found.output_tokens, found.event_tokens, len(found.event_ns), found.seen) == (9, None, 2, ())
+    found = said(ends=(last, DONE))
+    assert (found.status, found.error, found.output_tokens) == ("stream_error", "the answer ended without a token", 9)
 
 
 def test_cached_tokens_are_read_where_the_server_tells_them():
