@@ -288,7 +288,9 @@ def test_every_class_is_named_by_a_test_and_described():
     assert [line for line in lines if line.startswith("| `")] == [
         f"| `{name}` | {meaning} |" for classes in (STATUSES, SEEN) for name, meaning in classes.items()
     ]
-    source = "".join(Path(__file__).with_name(name).read_text(encoding="utf-8") for name in (Path(__file__).name, "test_wire.py"))
+    source = "".join(
+        Path(__file__).with_name(name).read_text(encoding="utf-8") for name in (Path(__file__).name, "test_wire.py")
+    )
     assert [name for name in (*STATUSES, *SEEN) if f'"{name}"' not in source] == []
     assert list(SEEN) == sorted(SEEN)
     assert Reading.__doc__

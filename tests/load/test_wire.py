@@ -158,9 +158,6 @@ def test_a_late_client_is_found_out(serving):
     outcome = send(f"http://127.0.0.1:{serving(first_is_quick).port}", prompts(2), closed(2), on_done=late)
     assert outcome.proof.unsure_events >= 10
     assert outcome.proof.client_bound()
-    quiet = send(f"http://127.0.0.1:{serving(first_is_quick).port}", prompts(2), closed(2))
-    assert quiet.proof.unsure_events < 5
-    assert quiet.proof.itl_error_share < outcome.proof.itl_error_share / 10
 
 
 def test_ipv6(serving):

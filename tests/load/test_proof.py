@@ -1,0 +1,94 @@
+"""What the client says of itself, from arrays: which events are unsure, by how much, and whether that is too much."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from builders import a_request
+from enginebench.load.kept import Kept
+from enginebench.load.proof import Watch, proof
+
+MS = 1_000_000
+
+
+def times(*values_ms):
+    return np.array([value * MS for value in values_ms], dtype=np.int64)
+
+
+def found(watch, requests, **more):
+    given = {"closed": True, "resent": 0, "cpu_s": 1.0, "clock_jump_ns": 0, **more}
+    return proof([watch], requests, **given)
+
+
+def asked(events_ms, *, scheduled_ms=0, sent_ms=0):
+    events = [value * MS for value in events_ms]
+    return a_request(
+        scheduled_ns=scheduled_ms * MS,
+        sent_ns=sent_ms * MS,
+        first_token_ns=events[0],
+        last_token_ns=events[-1],
+        end_ns=events[-1],
+        event_ns=tuple(events),
+    )
+
+
+def test_events_in_reads_of_their_own_are_sure_however_late_they_were_read():
+    watch = Watch(kernel_times=True)
+    watch.reads(times(50, 50))
+    watch.events(True, times(10, 20), times(10, 20), times(0, 0))
+    one = found(watch, [asked([10, 20])])
+    assert (one.unsure_events, one.itl_error_share, one.client_bound()) == (0, 0.0, False)
+    assert (one.reads, one.lag_max_ns) == (2, 50 * MS)
+
+
+def test_events_that_share_a_read_may_have_come_as_early_as_the_loop_last_looked():
+    watch = Watch(kernel_times=True)
+    watch.events(True, times(10, 30, 30), times(10, 30), times(10, 12))
+    one = found(watch, [asked([10, 30, 30])])
+    assert one.unsure_events == 1
+    assert one.itl_error_share == pytest.approx(18 / 20)
+    assert one.ttft_error_share == 0
+    assert one.client_bound()
+
+
+def test_a_first_event_that_shares_its_read_makes_ttft_unsure():
+    watch = Watch(kernel_times=True)
+    watch.events(True, times(100, 100, 110), times(100, 110), times(95, 110))
+    one = found(watch, [asked([100, 100, 110])])
+    assert one.ttft_error_share == pytest.approx(0.05)
+
+
+def test_events_that_the_server_wrote_at_once_are_not_the_clients_fault():
+    watch = Watch(kernel_times=True)
+    watch.events(True, times(10, 20, 20), times(10, 20), times(10, 20))
+    assert not found(watch, [asked([10, 20, 20])]).client_bound()
+
+
+def test_without_kernel_times_every_event_is_as_unsure_as_its_read():
+    watch = Watch(kernel_times=False)
+    watch.events(True, times(10, 20), times(10, 20), times(9, 18))
+    one = found(watch, [asked([10, 20])])
+    assert one.unsure_events == 2
+    assert one.ttft_error_share == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("closed", "share"), [(True, 0.25), (False, 0.0)])
+def test_a_late_send_keeps_a_slot_empty_in_a_closed_loop_only(closed, share):
+    one = found(Watch(kernel_times=True), [asked([100], scheduled_ms=0, sent_ms=20)], closed=closed)
+    assert one.throughput_error_share == pytest.approx(share)
+    assert one.client_bound() == closed
+
+
+def test_a_clock_that_was_set_spoils_the_kernels_times():
+    assert not found(Watch(kernel_times=True), [asked([10, 20])], clock_jump_ns=1000).client_bound()
+    assert found(Watch(kernel_times=True), [asked([10, 20])], clock_jump_ns=2 * MS).client_bound()
+
+
+def test_a_set_clock_is_seen_and_a_drifting_one_is_not():
+    kept = Kept(kernel_times=True)
+    second = 1_000_000_000
+    kept._offsets = [(0, 0), (second, 400_000), (2 * second, 800_000)]
+    assert kept.clock_jump_ns() == 0
+    kept._offsets.append((3 * second, 50_800_000))
+    assert kept.clock_jump_ns() == 49_000_000
