@@ -78,7 +78,7 @@ def asked(tmp_path, cache, nightly, shelf):
     def ask(*engines, vendor="cpu"):
         grid = tmp_path / "grids" / "g.yaml"
         grid.write_text(GRID.replace("ENGINES", ", ".join(engines)))
-        return channels.follow(config.read_grid(grid), vendor, cache).engines
+        return channels.follow(config.read_grid(grid), vendor, cache, print).engines
 
     return ask
 
@@ -174,6 +174,31 @@ def test_an_engine_without_nightly_wheels_says_so(asked, tmp_path):
     lines = path.read_text().splitlines()
     path.write_text("\n".join(line.partition(", nightly_index")[0] + "}" * ("nightly_index" in line) for line in lines))
     assert "`two@nightly` has no nightly index on cpu; " in told(asked, "two@nightly")
+
+
+FOLLOW = """
+import sys
+from pathlib import Path
+from enginebench import config
+from enginebench.provision import channels
+
+(engine,) = channels.follow(config.read_grid(Path(sys.argv[1])), "cpu", Path(sys.argv[2]), print).engines.values()
+print(engine.version, *engine.builds["cpu"].provision.pins)
+"""
+
+
+def test_nights_that_ask_at_once_take_turns_and_find_the_same(asked, nightly, cache, tmp_path, python_process):
+    wheel(nightly.folder, "2.2.dev7", "torch", "helper")
+    asked("two@latest")
+    (tmp_path / "grids" / "g.yaml").write_text(GRID.replace("ENGINES", "two@nightly"))
+    nightly.held = "/simple/an-engine/"
+    first = python_process(FOLLOW, tmp_path / "grids" / "g.yaml", cache)
+    assert nightly.reached.wait(30)
+    second = python_process(FOLLOW, tmp_path / "grids" / "g.yaml", cache)
+    assert second.stdout.readline().startswith("waiting for another process")
+    nightly.let_go.set()
+    answers = {process.communicate(timeout=60)[0] for process in (first, second)}
+    assert answers == {"2.2.dev7 an-engine==2.2.dev7 helper==1.0 torch==1.0+cpu\n"}
 
 
 def test_a_vendor_without_a_build_is_left_to_the_plan(asked):
