@@ -6,36 +6,14 @@ import zipfile
 
 import pytest
 
+from engine_files import engine_text, write_grid
 from enginebench import config
 from enginebench.errors import UserError
 from enginebench.provision import channels, prepare
 from provision.package_index import serving
 from provision.wheels import write_wheel
 
-ENGINE = """\
-kind: vllm
-versions: ["2.0", "1.0"]
-builds:
-  cpu:
-    precisions: [bf16]
-    provision:
-      kind: venv
-      requirements: pins-{version}.txt
-      alias: {name: vllm, version: "{version}+cpu", reason: it asks}
-      executable: python
-    channels: {distribution: an-engine, leave_out: [cuda-part], nightly_index: "NIGHTLY"}
-  nvidia:
-    precisions: [bf16]
-    provision: {kind: executable, executable: vllm}
-"""
-GRID = """\
-description: channels
-models: [smollm2-135m-instruct]
-engines: [ENGINES]
-workloads: [synthetic-128-64]
-precisions: [bf16]
-loads: {concurrency: [1]}
-"""
+CHANNELS = '{distribution: an-engine, leave_out: [cuda-part], nightly_index: "NIGHTLY"}'
 
 
 def wheel(folder, version, *needs):
@@ -69,15 +47,15 @@ def asked(tmp_path, cache, nightly, shelf):
         write_wheel(shelf, "torch", version)
     write_wheel(nightly.folder, "other")
     (tmp_path / "engines").mkdir()
-    (tmp_path / "grids").mkdir()
     for version in ("1.0", "2.0"):
         pins = f"an-engine=={version}\ntorch==1.0+cpu\nhelper==1.0\n"
         (tmp_path / "engines" / f"pins-{version}.txt").write_text(pins)
-    (tmp_path / "engines" / "two.yaml").write_text(ENGINE.replace("NIGHTLY", nightly.url))
+    (tmp_path / "engines" / "two.yaml").write_text(
+        engine_text(("2.0", "1.0"), channels=CHANNELS.replace("NIGHTLY", nightly.url))
+    )
 
     def ask(*engines, vendor="cpu"):
-        grid = tmp_path / "grids" / "g.yaml"
-        grid.write_text(GRID.replace("ENGINES", ", ".join(engines)))
+        grid = write_grid(tmp_path / "grids" / "g.yaml", *engines)
         return channels.follow(config.read_grid(grid), vendor, cache, print).engines
 
     return ask
@@ -190,11 +168,11 @@ print(engine.version, *engine.builds["cpu"].provision.pins)
 def test_nights_that_ask_at_once_take_turns_and_find_the_same(asked, nightly, cache, tmp_path, python_process):
     wheel(nightly.folder, "2.2.dev7", "torch", "helper")
     asked("two@latest")
-    (tmp_path / "grids" / "g.yaml").write_text(GRID.replace("ENGINES", "two@nightly"))
+    grid = write_grid(tmp_path / "grids" / "g.yaml", "two@nightly")
     nightly.held = "/simple/an-engine/"
-    first = python_process(FOLLOW, tmp_path / "grids" / "g.yaml", cache)
+    first = python_process(FOLLOW, grid, cache)
     assert nightly.reached.wait(30)
-    second = python_process(FOLLOW, tmp_path / "grids" / "g.yaml", cache)
+    second = python_process(FOLLOW, grid, cache)
     assert second.stdout.readline().startswith("waiting for another process")
     nightly.let_go.set()
     answers = {process.communicate(timeout=60)[0] for process in (first, second)}
