@@ -14,6 +14,7 @@ from enginebench.records.demand import (
     Workload,
     series_id,
 )
+from enginebench.records.lm_eval import LmEvalScore, LmEvalTask
 from enginebench.records.outcome import (
     EngineInfo,
     EngineSample,
@@ -82,6 +83,8 @@ __all__ = [
     "Inventory",
     "ItemOutcome",
     "Job",
+    "LmEvalScore",
+    "LmEvalTask",
     "Load",
     "LocalSource",
     "MetadataAlias",
