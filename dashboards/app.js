@@ -215,7 +215,21 @@
     const box = element("div", null, "scroll"); box.append(table);
     parts.push(reasons);
     if (found.checks.length) parts.push(box);
+    if (found.lm_eval?.length) parts.push(lmEvalOf(found));
     return parts;
+  }
+  function lmEvalOf(found) {
+    const table = element("table"), head = element("tr"), top = element("thead"), body = element("tbody");
+    [`lm-eval ${found.lm_eval_version ?? ""}`, "version", "metric", "examples", "documents", "score [95 %]", "floor"].forEach((name) => head.append(element("th", name)));
+    for (const one of found.lm_eval) {
+      const row = element("tr"), interval = one.low === null ? "" : ` [${figure(one.low)}, ${figure(one.high)}]`;
+      const floor = one.passed === null ? "–" : `${figure(one.floor)} ${one.passed ? "passed" : "failed"}`;
+      [one.task, one.task_version, one.metric, one.fewshot ?? "–", one.asked ?? "–", one.value === null ? "no finite number" : `${figure(one.value)}${interval}`, floor].forEach((value) => row.append(element("td", value)));
+      body.append(row);
+    }
+    top.append(head); table.append(top, body);
+    const box = element("div", null, "scroll"); box.append(table);
+    return box;
   }
   function drawMethods() {
     const head = element("tr");

@@ -68,8 +68,8 @@ class Script:
     crash_words: str | None = None
     """Print this and exit with 1 instead of serving."""
     canned_file: str | None = None
-    """JSON for requests that ask for no stream: `answers`, prompt to text, and `logprobs`, ids joined by commas to what
-    `prompt_logprobs` gives; a text that is not in it gets a 400."""
+    """JSON for requests that ask for no stream: `answers`, prompt to text; `vocabulary`, the tokens' texts, for prompts
+    that are ids; `logprobs`, ids joined by commas to what `prompt_logprobs` gives, a text not in it gets a 400."""
     wrong_from: int | None = None
     """Requests from which on every unstreamed answer is `wrong`."""
     pid_file: str | None = None
@@ -135,7 +135,8 @@ class Engine:
     def answer(self, writer: asyncio.StreamWriter, status: int, value: object) -> None:
         """A whole JSON response."""
         body = json.dumps(value).encode()
-        writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+        head = f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        writer.write(head.encode() + body)
 
     async def complete(self, writer: asyncio.StreamWriter, asked: dict[str, object], chat: bool, received_ns: int):
         """Stream an answer as the script says."""
@@ -169,8 +170,12 @@ class Engine:
                 return 400, {"error": {"message": "no log-probabilities here"}}
             return 200, {"choices": [{"text": "", "prompt_logprobs": [None, *rows]}]}
         wrong = self.script.wrong_from is not None and index >= self.script.wrong_from
-        text = "wrong" if wrong else self.canned["answers"].get(asked["prompt"], "unknown")
-        return 200, {"choices": [{"text": text, "finish_reason": "stop"}]}
+        prompt = asked["prompt"]
+        if isinstance(prompt, list):
+            # One prompt as token ids in a list of prompts, as lm-eval sends it.
+            prompt = "".join(self.canned["vocabulary"][token] for token in prompt[0])
+        text = "wrong" if wrong else self.canned["answers"].get(prompt, "unknown")
+        return 200, {"choices": [{"index": 0, "text": text, "finish_reason": "stop"}]}
 
     async def stream(self, writer, asked, chat: bool, index: int, seen: dict[str, object]) -> bool:
         """The stream's events, each at its absolute time."""

@@ -9,7 +9,7 @@ from typing import Any
 
 import builders
 from enginebench.metrics import METRICS
-from enginebench.records import Failure, Job, Load, Quality, QualityCheck, Result, Run, TaskScore
+from enginebench.records import Failure, Job, LmEvalScore, Load, Quality, QualityCheck, Result, Run, TaskScore
 from enginebench.records.files import to_json
 from enginebench.store import Store
 from enginebench.tables import write_requests, write_telemetry
@@ -81,6 +81,24 @@ def a_quality(*, passed: bool | None = True, right: int | None = 33, reasons: tu
         reasons=reasons if passed is False else (),
     )
     return Quality(passed=passed, reasons=reasons, task_version=1, reference=None, thresholds=None, checks=(check,))
+
+
+def an_lm_eval_score(**changes: Any) -> LmEvalScore:
+    """69 of 200 documents of gsm8k, its floor reached."""
+    score = LmEvalScore(
+        task="gsm8k",
+        task_version="3.0",
+        metric="exact_match,strict-match",
+        fewshot=5,
+        asked=200,
+        value=0.345,
+        stderr=0.034,
+        low=0.283,
+        high=0.413,
+        floor=0.3,
+        passed=True,
+    )
+    return replace(score, **changes)
 
 
 def finished(folder: Path, result: Result, *, requests: int = 2) -> Path:

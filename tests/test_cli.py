@@ -75,6 +75,7 @@ def test_help_loads_nothing_heavy():
         (["results", "export", "gone/runs.csv"], "gone/runs.csv: no folder gone; make it, or name another file"),
         (["results", "list", "--store", "grid.yaml"], "grid.yaml: is no folder; name the folder of the results store"),
         (["site", "--store", "grid.yaml"], "grid.yaml: is no folder; "),
+        (["site", "--store", "typo"], "typo: no such results store; name the folder that a night wrote to"),
         (["plan", ".", "--site", "runners/local.yaml"], ".: cannot be read ([Errno 21] Is a directory: '.'); "),
         (["plan", "grid.yaml"], "grid.yaml:1: the file holds no mapping; write `key: value` lines"),
         (["night", "grid.yaml"], "grid.yaml:1: the file holds no mapping; write `key: value` lines"),

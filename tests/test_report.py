@@ -19,7 +19,7 @@ from enginebench.plan.expand import Combination, Skip
 from enginebench.records import Parallelism
 from enginebench.store.frames import runs_frame
 from enginebench.trial import measure
-from stored import CLOSED, OPEN, a_job, a_quality, a_run, a_trial
+from stored import CLOSED, OPEN, a_job, a_quality, a_run, a_trial, an_lm_eval_score
 
 TPS = "output_tps_per_accelerator"
 
@@ -97,6 +97,16 @@ def test_the_score_stands_with_its_verdict_and_0_is_a_score(shown, passed, right
     lines = shown(replace(a_trial("t", [a_run(0, marks=marks)]), quality=found))
     assert cells(lines, "short")[-2] == text
     assert "  quality: some reason" in map(str.rstrip, lines)
+
+
+def test_scores_of_lm_eval_stand_below_the_table_with_their_engine(shown):
+    zero = an_lm_eval_score(metric="acc,none", asked=None, value=0.0, low=None, high=None, floor=0.5, passed=False)
+    found = replace(a_quality(), lm_eval=(an_lm_eval_score(), zero, replace(zero, value=None, floor=None, passed=None)))
+    lines = shown(replace(a_trial("t", [a_run(0)]), quality=found))
+    assert (
+        "  lm-eval, scripted 1.0: gsm8k exact_match,strict-match 0.345 [0.283, 0.413] of 200, floor 0.3 passed; "
+        "gsm8k acc,none 0.000, floor 0.5 failed; gsm8k acc,none no finite number"
+    ) in map(str.rstrip, lines)
 
 
 def test_starts_and_runs_that_were_left_out_show_in_n(shown):

@@ -155,6 +155,8 @@ def site(options: argparse.Namespace) -> int:
     """`enginebench site`."""
     from enginebench.site import serve
 
+    if not options.store.exists():
+        raise mistake(str(options.store), "no such results store", "name the folder that a night wrote to")
     index = _build_site(options)
     print(f"Dashboard: {index.resolve().as_uri()}")
     if options.serve is not None:

@@ -52,6 +52,10 @@ class Night:
     """One line for every trial that failed."""
 
 
+def _nobody(words: str) -> None:
+    """Takes what need not be told: a wait for another night that asks the same index is a matter of seconds."""
+
+
 def plan_night(grid: Path, site: Path, store: Store, *, night: str, cache: Path, again: bool = False) -> Planned:
     """What `grid` comes to at `site`, and what of it is due; raises UserError. Starts nothing.
 
@@ -59,7 +63,7 @@ def plan_night(grid: Path, site: Path, store: Store, *, night: str, cache: Path,
     """
     resolved = config.read_grid(grid)
     inventory, part = runners.inventory(config.read_site(site))
-    resolved = channels.follow(resolved, inventory.accelerators[0].vendor, cache)
+    resolved = channels.follow(resolved, inventory.accelerators[0].vendor, cache, _nobody)
     plan = make_plan(resolved, inventory, part)
     since = datetime.now(UTC) - timedelta(hours=resolved.grid.refresh_hours)
     fresh = {} if again else {job.id: store.done(job.id, since) for job in plan.jobs}

@@ -71,6 +71,9 @@ def show_points(points: pd.DataFrame, screen: Console) -> None:
         screen.print(table)
         for reason in sorted({reason for reasons in part["quality_reasons"] for reason in reasons}):
             screen.print(f"  quality: {reason}", highlight=False, soft_wrap=True)
+        told = zip(part["engine"], part["engine_version"], part["quality_lm_eval"], strict=True)
+        for line in sorted({f"{name} {version}: {words}" for name, version, found in told for words in found}):
+            screen.print(f"  lm-eval, {line}", highlight=False, soft_wrap=True)
     if len(points):
         screen.print(
             "c8: eight requests in flight; r0.5: Poisson arrivals, 0.5 a second. n: server starts × mean repeats. An "

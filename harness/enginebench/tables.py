@@ -72,7 +72,7 @@ ENGINE_COLUMNS: Mapping[str, tuple[str, str]] = {
 QUALITY_COLUMNS: Mapping[str, tuple[str, str]] = {
     "when": ("string", "before or after the load"),
     "item": ("int32", "the question's place in the task set, from 0"),
-    "family": ("string", "the question's family"),
+    "family": ("string", "the question's family; `lm-eval TASK METRIC` for a document of lm-eval's"),
     "right": ("bool", "whether the answer is right"),
     "answer": ("string", "the answer's first 200 characters; null: none came"),
     "error": ("string", "why none came; null: one did"),

@@ -17,7 +17,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 from enginebench.site import build
 from enginebench.store import Store
 from scripted_night import ScriptedNight
-from stored import a_job, a_quality, a_run, a_store, a_trial
+from stored import a_job, a_quality, a_run, a_store, a_trial, an_lm_eval_score
 
 pytestmark = [
     pytest.mark.browser,
@@ -124,7 +124,11 @@ def test_a_server_with_wrong_answers_is_hollow_off_the_frontier_and_says_why(bro
     fast = a_run(0, marks=("failed_quality",), **dict.fromkeys(axes, 99.0))
     reason = "before the load: KL divergence <i>too high</i>"
     wrong = replace(
-        a_trial("wrong", [fast], job=a_job(version="2.0")), quality=a_quality(passed=False, right=0, reasons=(reason,))
+        a_trial("wrong", [fast], job=a_job(version="2.0")),
+        quality=replace(
+            a_quality(passed=False, right=0, reasons=(reason,)),
+            lm_eval=(an_lm_eval_score(value=0.0, low=0.0, high=0.0188, passed=False),),
+        ),
     )
     opened(browser, build(a_store(tmp_path, slow, wrong), tmp_path / "site"))
     drawn = browser.execute_script("return document.getElementById('frontier').data")
@@ -142,6 +146,7 @@ def test_a_server_with_wrong_answers_is_hollow_off_the_frontier_and_says_why(bro
     opened(browser, tmp_path / "site" / "index.html", "#run=wrong")
     assert reason in text(browser, "run")
     assert "all 0/50" in text(browser, "run")
+    assert "gsm8k 3.0 exact_match,strict-match 5 200 0 [0, 0.0188] 0.3 failed" in text(browser, "run")
     assert browser.find_elements(By.CSS_SELECTOR, "#run i") == []
 
 

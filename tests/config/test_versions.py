@@ -2,38 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
+from engine_files import engine_text, write_grid
 from enginebench import config
 from enginebench.errors import UserError
 from enginebench.records import Overlay, VenvProvision
 
-ENGINE = """\
-kind: vllm
-versions: [2.0.0, 1.0.0]
-builds:
-  cpu:
-    precisions: [bf16]
-    provision:
-      kind: venv
-      requirements: pins-{version}.txt
-      alias: {name: vllm, version: "{version}+cpu", reason: it asks}
-      overlays: [{name: Stand-ins, folder: parts, reason: there is no other}]
-      executable: vllm
-  amd:
-    precisions: [bf16]
-    provision: {kind: executable, executable: vllm}
-"""
-GRID = """\
-description: versions
-models: [smollm2-135m-instruct]
-engines: [ENGINES]
-workloads: [synthetic-128-64]
-precisions: [bf16]
-loads: {concurrency: [1]}
-"""
+VERSIONS = ("2.0.0", "1.0.0")
+STAND_INS = "[{name: Stand-ins, folder: parts, reason: there is no other}]"
 
 
 @pytest.fixture
@@ -47,14 +27,12 @@ def engine(tmp_path: Path) -> Path:
     (folder / "parts" / "__pycache__" / "kernels.pyc").write_bytes(b"\xff")
     (folder / "pins-2.0.0.txt").write_text("engine=={version}\ntorch==2.2\n")
     (folder / "pins-1.0.0.txt").write_text("engine=={version}\ntorch==2.1\n")
-    (folder / "two.yaml").write_text(ENGINE)
+    (folder / "two.yaml").write_text(engine_text(VERSIONS, overlays=STAND_INS))
     return folder / "two.yaml"
 
 
 def read(grid: Path, *engines: str, more: str = "") -> config.ResolvedGrid:
-    grid.parent.mkdir(exist_ok=True)
-    grid.write_text(GRID.replace("ENGINES", ", ".join(engines)) + more, encoding="utf-8")
-    return config.read_grid(grid)
+    return config.read_grid(write_grid(grid, *engines, more=more))
 
 
 def environment(engine: Path, version: str | None = None) -> VenvProvision:
@@ -106,7 +84,7 @@ def test_stand_ins_are_read_in_so_that_whatever_is_made_of_them_changes_with_the
 
 
 def test_stand_ins_that_are_not_there_are_told(engine: Path) -> None:
-    engine.write_text(ENGINE.replace("folder: parts", "folder: none"))
+    engine.write_text(engine_text(VERSIONS, overlays=STAND_INS.replace("parts", "none")))
     with pytest.raises(UserError) as caught:
         config.read_engine(engine)
     assert str(caught.value) == f"{engine}:10: no files in {engine.parent / 'none'}; name a folder beside this file"
@@ -120,7 +98,7 @@ def test_a_version_without_its_file_of_pins_is_told(engine: Path) -> None:
 
 
 def test_the_key_that_was_is_told_with_the_one_that_is(engine: Path) -> None:
-    engine.write_text(ENGINE.replace("versions: [2.0.0, 1.0.0]", "version: 2.0.0"))
+    engine.write_text(re.sub("versions: .*", "version: 2.0.0", engine_text(VERSIONS)))
     with pytest.raises(UserError, match=r"two\.yaml:2: unknown key `version`; did you mean `versions`\?"):
         config.read_engine(engine)
 

@@ -43,6 +43,12 @@ def test_the_file_name_is_the_kind() -> None:
     assert type(engines.get("vllm")).__name__ == "Vllm"
 
 
+@pytest.mark.parametrize("kind", engines.known())
+def test_an_engine_is_a_file_of_less_than_100_lines(kind: str) -> None:
+    text = (Path(engines.__file__).parent / f"{kind}.py").read_text(encoding="utf-8")
+    assert text.count("\n") < 100
+
+
 def test_an_unknown_kind_is_one_line_that_lists_the_known_ones() -> None:
     for kind in ("vlm", "__init__", "", "vllm.py", "../vllm"):
         with pytest.raises(UserError) as caught:

@@ -7,43 +7,22 @@ from typing import Any
 
 import pytest
 
-from builders import DUMMY, REPOSITORY, a_deployment, a_model
-from enginebench import assets, config, engines
+from builders import DUMMY, a_deployment, a_model
+from enginebench import config, engines
 from enginebench.engines import Launch
-from enginebench.plan import make_plan
-from enginebench.records import Accelerator, Deployment, Inventory, Parallelism, VenvProvision
-from enginebench.runners import inventory
+from enginebench.records import Deployment, Parallelism, VenvProvision
+from engines import deployments
 
 SGLANG = engines.get("sglang")
 QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
-GRID = """\
-description: one deployment
-models: [llama-3.1-8b-instruct]
-engines: [sglang]
-workloads: [synthetic-1024-1024]
-precisions: [bf16]
-parallelism: [{tp: 4}]
-loads: {concurrency: [1]}
-"""
 
 
 def launch(deployment: Deployment) -> Launch:
-    return SGLANG.launch(
-        deployment, executable=Path("/env/bin/python"), model_path=Path("/models/it"), host="127.0.0.1", port=8123
-    )
+    return deployments.launch("sglang", deployment, "python")
 
 
 def words(deployment: Deployment) -> str:
     return " ".join(launch(deployment).argv)
-
-
-def planned(tmp_path: Path, site: str, grid: str = GRID) -> Deployment:
-    """The one deployment that the shipped files come to at a shipped site."""
-    path = tmp_path / "g.yaml"
-    path.write_text(grid, encoding="utf-8")
-    what = inventory(config.read_site(REPOSITORY / "runners" / f"{site}.yaml"))
-    (job,) = make_plan(config.read_grid(path), *what).jobs
-    return job.deployment
 
 
 @pytest.mark.parametrize(
@@ -57,7 +36,7 @@ def planned(tmp_path: Path, site: str, grid: str = GRID) -> Deployment:
 def test_on_shipped_sites_the_command_is_this(
     tmp_path: Path, site: str, module: str, more: str, health: str, version: str
 ) -> None:
-    started = launch(planned(tmp_path, site))
+    started = launch(deployments.planned(tmp_path, "sglang", site))
     assert " ".join(started.argv) == (
         f"/env/bin/python -m {module}.launch_server --model-path /models/it --host 127.0.0.1 --port 8123 "
         "--served-model-name llama-3.1-8b-instruct --dtype bfloat16 --context-length 2048 --max-running-requests 16 "
@@ -68,11 +47,7 @@ def test_on_shipped_sites_the_command_is_this(
 
 
 def test_on_a_cpu_the_builds_own_flags_environment_and_stand_ins_come_too() -> None:
-    cpu = Accelerator(vendor="cpu", index=0, product="Some CPU", memory_bytes=8 * 10**9, cores=2)
-    site = Inventory(site="here", launcher="local", accelerators=(cpu,))
-    grid = config.read_grid(assets.root() / "configs" / "grids" / "quickstart.yaml")
-    jobs = make_plan(grid, site, config.hardware("cpu", "Some CPU")).jobs
-    deployment = next(job.deployment for job in jobs if job.deployment.engine == "sglang")
+    deployment = deployments.on_a_cpu("sglang")
     assert words(deployment) == (
         "/env/bin/python -m sglang.launch_server --model-path /models/it --host 127.0.0.1 --port 8123 "
         "--served-model-name smollm2-135m-instruct --dtype bfloat16 --context-length 2048 --max-running-requests 16 "

@@ -7,43 +7,22 @@ from typing import Any
 
 import pytest
 
-from builders import DUMMY, REPOSITORY, a_deployment, a_model
-from enginebench import assets, config, engines
+from builders import DUMMY, a_deployment, a_model
+from enginebench import engines
 from enginebench.engines import Launch
-from enginebench.plan import make_plan
-from enginebench.records import Accelerator, Deployment, Inventory, Parallelism
-from enginebench.runners import inventory
+from enginebench.records import Deployment, Parallelism
+from engines import deployments
 
 VLLM = engines.get("vllm")
-GRID = """\
-description: one deployment
-models: [llama-3.1-8b-instruct]
-engines: [vllm]
-workloads: [synthetic-1024-1024]
-precisions: [bf16]
-parallelism: [{tp: 4}]
-loads: {concurrency: [1]}
-"""
 QUIET = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1", "DO_NOT_TRACK": "1"}
 
 
 def launch(deployment: Deployment) -> Launch:
-    return VLLM.launch(
-        deployment, executable=Path("/env/bin/vllm"), model_path=Path("/models/it"), host="127.0.0.1", port=8123
-    )
+    return deployments.launch("vllm", deployment, "vllm")
 
 
 def words(deployment: Deployment) -> str:
     return " ".join(launch(deployment).argv)
-
-
-def planned(tmp_path: Path, site: str, grid: str = GRID) -> Deployment:
-    """The one deployment that the shipped files come to at a shipped site."""
-    path = tmp_path / "g.yaml"
-    path.write_text(grid, encoding="utf-8")
-    what = inventory(config.read_site(REPOSITORY / "runners" / f"{site}.yaml"))
-    (job,) = make_plan(config.read_grid(path), *what).jobs
-    return job.deployment
 
 
 LLAMA = (
@@ -58,30 +37,25 @@ LLAMA = (
     [("h100x8", {}), ("mi355x8", {"VLLM_ROCM_USE_AITER": "1"}), ("tpu-v6e-8", {})],
 )
 def test_on_shipped_sites_the_command_is_this(tmp_path: Path, site: str, environment: dict[str, str]) -> None:
-    started = launch(planned(tmp_path, site))
+    started = launch(deployments.planned(tmp_path, "vllm", site))
     assert " ".join(started.argv) == LLAMA
     assert started.environment == {**QUIET, **environment}
     assert (started.health_path, started.version_path) == ("/health", "/version")
 
 
 def test_on_a_cpu_the_builds_own_flags_and_environment_come_too() -> None:
-    cpu = Accelerator(vendor="cpu", index=0, product="Some CPU", memory_bytes=8 * 10**9, cores=2)
-    site = Inventory(site="here", launcher="local", accelerators=(cpu,))
-    grid = config.read_grid(assets.root() / "configs" / "grids" / "quickstart.yaml")
-    job = next(
-        job for job in make_plan(grid, site, config.hardware("cpu", "Some CPU")).jobs if job.deployment.engine == "vllm"
-    )
-    assert words(job.deployment) == (
+    deployment = deployments.on_a_cpu("vllm")
+    assert words(deployment) == (
         "/env/bin/vllm serve /models/it --host 127.0.0.1 --port 8123 --served-model-name smollm2-135m-instruct "
         "--dtype bfloat16 --max-model-len 2048 --max-num-seqs 16 --no-enable-prefix-caching "
         "--stream-interval 1 --generation-config vllm --enforce-eager"
     )
-    assert launch(job.deployment).environment == {**QUIET, "VLLM_CPU_KVCACHE_SPACE": "1"}
+    assert launch(deployment).environment == {**QUIET, "VLLM_CPU_KVCACHE_SPACE": "1"}
 
 
 def test_the_grids_arguments_come_last_and_win(tmp_path: Path) -> None:
     asked = "arguments: {vllm: {block-size: 32, enable-prefix-caching: null, async-scheduling: false, dtype: half}}\n"
-    deployment = planned(tmp_path, "h100x8", GRID + asked)
+    deployment = deployments.planned(tmp_path, "vllm", "h100x8", asked)
     assert words(deployment) == (
         LLAMA.replace("--dtype bfloat16", "--dtype half").replace(" --no-enable-prefix-caching", "")
         + " --block-size 32 --no-async-scheduling"

@@ -92,3 +92,4 @@ def test_a_set_clock_is_seen_and_a_drifting_one_is_not():
     assert kept.clock_jump_ns() == 0
     kept._offsets.append((3 * second, 50_800_000))
     assert kept.clock_jump_ns() == 49_000_000
+    kept.close()

@@ -288,6 +288,7 @@ def test_what_came_is_kept_on_disk_beyond_a_block_and_comes_back_the_same():
             kept.spill()
             assert not kept.at
     windows = list(kept.windows())
+    kept.close()
     assert b"".join(window.data for window in windows) == written
     assert [int(one) for window in windows for one in window.request] == [number % 7 for number in range(700)]
     assert [int(one) for window in windows for one in window.came_ns] == [number * 10 + 5 for number in range(700)]

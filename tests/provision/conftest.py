@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from builders import a_model, an_architecture
 from enginebench.provision import uv
-from enginebench.records import Architecture, Model, ModelSource, Precision, VenvProvision
+from enginebench.records import Model, ModelSource, VenvProvision
 from provision.package_index import Index, serving
 
 
@@ -84,24 +85,6 @@ def model() -> Callable[..., Model]:
     """A small model from this source: `model(LocalSource(…), vocabulary=100)`."""
 
     def make(source: ModelSource, vocabulary: int = 100) -> Model:
-        architecture = Architecture(
-            parameters=1000,
-            layers=1,
-            hidden=8,
-            heads=2,
-            kv_heads=1,
-            head_dim=4,
-            vocabulary=vocabulary,
-            context_tokens=64,
-        )
-        return Model(
-            name="small",
-            repository="someone/small",
-            license="Apache-2.0",
-            source=source,
-            architecture=architecture,
-            precisions={"bf16": Precision(weights_bytes=2000)},
-            facts_from="made up for tests",
-        )
+        return a_model(source=source, architecture=an_architecture(vocabulary=vocabulary))
 
     return make

@@ -6,36 +6,14 @@ import zipfile
 
 import pytest
 
+from engine_files import engine_text, write_grid
 from enginebench import config
 from enginebench.errors import UserError
 from enginebench.provision import channels, prepare
 from provision.package_index import serving
 from provision.wheels import write_wheel
 
-ENGINE = """\
-kind: vllm
-versions: ["2.0", "1.0"]
-builds:
-  cpu:
-    precisions: [bf16]
-    provision:
-      kind: venv
-      requirements: pins-{version}.txt
-      alias: {name: vllm, version: "{version}+cpu", reason: it asks}
-      executable: python
-    channels: {distribution: an-engine, leave_out: [cuda-part], nightly_index: "NIGHTLY"}
-  nvidia:
-    precisions: [bf16]
-    provision: {kind: executable, executable: vllm}
-"""
-GRID = """\
-description: channels
-models: [smollm2-135m-instruct]
-engines: [ENGINES]
-workloads: [synthetic-128-64]
-precisions: [bf16]
-loads: {concurrency: [1]}
-"""
+CHANNELS = '{distribution: an-engine, leave_out: [cuda-part], nightly_index: "NIGHTLY"}'
 
 
 def wheel(folder, version, *needs):
@@ -69,16 +47,16 @@ def asked(tmp_path, cache, nightly, shelf):
         write_wheel(shelf, "torch", version)
     write_wheel(nightly.folder, "other")
     (tmp_path / "engines").mkdir()
-    (tmp_path / "grids").mkdir()
     for version in ("1.0", "2.0"):
         pins = f"an-engine=={version}\ntorch==1.0+cpu\nhelper==1.0\n"
         (tmp_path / "engines" / f"pins-{version}.txt").write_text(pins)
-    (tmp_path / "engines" / "two.yaml").write_text(ENGINE.replace("NIGHTLY", nightly.url))
+    (tmp_path / "engines" / "two.yaml").write_text(
+        engine_text(("2.0", "1.0"), channels=CHANNELS.replace("NIGHTLY", nightly.url))
+    )
 
     def ask(*engines, vendor="cpu"):
-        grid = tmp_path / "grids" / "g.yaml"
-        grid.write_text(GRID.replace("ENGINES", ", ".join(engines)))
-        return channels.follow(config.read_grid(grid), vendor, cache).engines
+        grid = write_grid(tmp_path / "grids" / "g.yaml", *engines)
+        return channels.follow(config.read_grid(grid), vendor, cache, print).engines
 
     return ask
 
@@ -174,6 +152,31 @@ def test_an_engine_without_nightly_wheels_says_so(asked, tmp_path):
     lines = path.read_text().splitlines()
     path.write_text("\n".join(line.partition(", nightly_index")[0] + "}" * ("nightly_index" in line) for line in lines))
     assert "`two@nightly` has no nightly index on cpu; " in told(asked, "two@nightly")
+
+
+FOLLOW = """
+import sys
+from pathlib import Path
+from enginebench import config
+from enginebench.provision import channels
+
+(engine,) = channels.follow(config.read_grid(Path(sys.argv[1])), "cpu", Path(sys.argv[2]), print).engines.values()
+print(engine.version, *engine.builds["cpu"].provision.pins)
+"""
+
+
+def test_nights_that_ask_at_once_take_turns_and_find_the_same(asked, nightly, cache, tmp_path, python_process):
+    wheel(nightly.folder, "2.2.dev7", "torch", "helper")
+    asked("two@latest")
+    grid = write_grid(tmp_path / "grids" / "g.yaml", "two@nightly")
+    nightly.held = "/simple/an-engine/"
+    first = python_process(FOLLOW, grid, cache)
+    assert nightly.reached.wait(30)
+    second = python_process(FOLLOW, grid, cache)
+    assert second.stdout.readline().startswith("waiting for another process")
+    nightly.let_go.set()
+    answers = {process.communicate(timeout=60)[0] for process in (first, second)}
+    assert answers == {"2.2.dev7 an-engine==2.2.dev7 helper==1.0 torch==1.0+cpu\n"}
 
 
 def test_a_vendor_without_a_build_is_left_to_the_plan(asked):

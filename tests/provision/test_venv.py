@@ -99,6 +99,19 @@ def test_what_a_build_left_without_its_marker_is_made_anew(shelf, cache, pinned)
     assert not (module.parent / "stray.py").exists()
 
 
+def test_an_environment_whose_base_python_was_removed_is_made_anew(shelf, cache, pinned, tmp_path):
+    write_wheel(shelf, "one")
+    prepared = prepare(pinned("one==1.0"), cache, print)
+    assert prepared.python.is_symlink()
+    prepared.python.unlink()
+    prepared.python.symlink_to(tmp_path / "removed" / "python")
+    assert not venv.built(pinned("one==1.0"), cache)
+    said = []
+    assert prepare(pinned("one==1.0"), cache, said.append) == prepared
+    assert said == ["building an environment of 1 distributions, once for these pins"]
+    assert inside(prepared, "import one; print(one.VERSION)") == "1.0"
+
+
 @pytest.mark.parametrize("pin", ["nowhere==1.0", "one==9.9"])
 def test_a_pin_that_is_nowhere_is_named_and_no_environment_is_left_to_use(shelf, cache, pinned, pin):
     write_wheel(shelf, "one")

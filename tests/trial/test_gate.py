@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -131,6 +132,19 @@ def test_where_nothing_is_asked_the_result_says_why(tmp_path, asked):
     quality = measured(night).quality
     assert (quality.passed, quality.checks) == (None, ())
     assert quality.reasons[0].startswith("not asked: the grid's" if asked else "not asked: dummy weights")
+
+
+def test_an_lm_eval_that_cannot_be_installed_is_a_note_and_the_rest_is_judged(tmp_path, monkeypatch):
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    night = a_night(tmp_path, grid=GRID + "quality: {lm_eval: [{task: gsm8k, floor: 0.9}]}\n")
+    (tmp_path / "configs" / "quality" / "lm-eval.txt").write_text("no-lm-eval-here==1.0\n", encoding="utf-8")
+    quality = measured(night).quality
+    assert quality.passed is True
+    (reason,) = quality.reasons
+    assert reason.startswith("lm-eval was not asked: uv pip failed: ")
+    assert "no-lm-eval-here" in reason
+    assert (quality.lm_eval, quality.lm_eval_version) == ((), None)
 
 
 def test_a_result_from_before_there_was_a_gate_still_reads(tmp_path):

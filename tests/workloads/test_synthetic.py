@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
+from builders import a_model, an_architecture
 from enginebench import workloads
 from enginebench.errors import UserError
-from enginebench.records import Architecture, LocalSource, Model, Prompt, Workload
+from enginebench.records import LocalSource, Model, Prompt, Workload
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 WORDS = [
@@ -19,25 +20,8 @@ WORDS = [
 
 
 def model(vocabulary: int = 1000, first_text_id: int = 10) -> Model:
-    return Model(
-        name="tiny",
-        repository="owner/tiny",
-        license="Apache-2.0",
-        source=LocalSource(kind="local", path="tiny"),
-        architecture=Architecture(
-            parameters=1,
-            layers=1,
-            hidden=1,
-            heads=1,
-            kv_heads=1,
-            head_dim=1,
-            vocabulary=vocabulary,
-            context_tokens=8192,
-            first_text_id=first_text_id,
-        ),
-        precisions={},
-        facts_from="made up",
-    )
+    architecture = an_architecture(vocabulary=vocabulary, first_text_id=first_text_id)
+    return a_model(source=LocalSource(kind="local", path="tiny"), architecture=architecture)
 
 
 def workload(isl_tokens: int, shared_prefix_tokens: int = 0, *, api: str = "completions", name: str = "w") -> Workload:

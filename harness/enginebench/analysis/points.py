@@ -49,7 +49,7 @@ def summarise_points(runs: pd.DataFrame, metrics: Sequence[str] | None = None) -
     """
     names = list(METRICS if metrics is None else metrics)
     columns = [*KEY, *_KEPT, "starts", "repeats", "left_out", "marked", "marks", "varies", "trials"]
-    columns += ["failed_quality", "quality_passed", "quality_score", "quality_reasons"]
+    columns += ["failed_quality", "quality_passed", "quality_score", "quality_reasons", "quality_lm_eval"]
     columns += [f"{name}{end}" for name in names for end in ("", "_low", "_high", "_n")]
     groups = runs.sort_values(["started_utc", "run"]).groupby(list(KEY), dropna=False, sort=True)
     return pd.DataFrame([_point(group, names) for _, group in groups], columns=columns)
@@ -71,6 +71,7 @@ def _quality(group: pd.DataFrame) -> dict[str, Any]:
         "quality_passed": False if failed else True if passed.notna().all() and passed.all() else None,
         "quality_score": None if group["quality_score"].isna().all() else float(group["quality_score"].min()),
         "quality_reasons": sorted({reason for reason in group["quality_reasons"] if reason}),
+        "quality_lm_eval": sorted({words for words in group["quality_lm_eval"] if words}),
     }
 
 

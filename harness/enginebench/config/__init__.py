@@ -9,7 +9,7 @@ from typing import Any
 from enginebench import assets
 from enginebench.config.check import build, in_order, named, nearest
 from enginebench.config.documents import Document, load
-from enginebench.config.engine import engine_versions, read_engine, read_pins
+from enginebench.config.engine import engine_versions, read_engine, read_pins, read_requirements
 from enginebench.config.schema import Channel, Fact, Grid, Hardware, ResolvedGrid, Site
 from enginebench.errors import Mistake, UserError, mistake
 from enginebench.records import Engine, Model, PackageSource, Parallelism, Workload
@@ -27,6 +27,7 @@ __all__ = [
     "read_grid",
     "read_hardware",
     "read_model",
+    "read_requirements",
     "read_site",
     "read_workload",
     "shipped",

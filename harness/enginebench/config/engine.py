@@ -54,9 +54,14 @@ def read_pins(document: Document, location: tuple[str | int, ...], name: str) ->
     """The lines of the requirements file `name` beside the document, without comments; raises UserError."""
     path = document.path.parent / name
     try:
-        lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
+        return read_requirements(path)
     except (OSError, UnicodeDecodeError):
         raise mistake(document.place(location), f"no file {path}", "name a requirements file beside this one") from None
+
+
+def read_requirements(path: Path) -> list[str]:
+    """The lines of a requirements file, all pinned, without comments; raises UserError for one that is not."""
+    lines = [line.split("#")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
     loose = [
         Mistake(place=f"{path}:{number}", problem=f"`{line}` is not pinned", remedy="write name==version")
         for number, line in enumerate(lines, start=1)

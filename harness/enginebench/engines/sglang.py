@@ -44,7 +44,11 @@ class Sglang:
 
     def launch(self, deployment: Deployment, *, executable: Path, model_path: Path, host: str, port: int) -> Launch:
         """`python -m sglang.launch_server …`; ready when `/health` answers 200, which it does with a token."""
+        p = deployment.parallelism
         tpu = deployment.vendor == "tpu"
+        # Replicas stand side by side, `tp-size` being one's, unless experts span them or the flag itself is given: that
+        # is data-parallel attention, where `tp-size` counts all and attention is split tp-size / dp.
+        shared = p.dp > 1 and (p.ep > p.tp or deployment.arguments.get("enable-dp-attention") is True)
         fixed: dict[str, Scalar] = {
             "model-path": str(model_path),
             "host": host,
@@ -61,7 +65,11 @@ class Sglang:
             "enable-metrics": None if tpu else True,
             "device": deployment.vendor if deployment.vendor in ("cpu", "tpu") else None,
             "load-format": "dummy" if isinstance(deployment.model.source, DummySource) else None,
-            **_split(deployment),
+            "tp-size": p.tp * p.dp if shared else p.tp,
+            "pp-size": p.pp if p.pp > 1 else None,
+            "dp-size": p.dp if p.dp > 1 else None,
+            "enable-dp-attention": True if shared else None,
+            "ep-size": p.ep if p.ep > 1 else None,
         }
         module = "sgl_jax.launch_server" if tpu else "sglang.launch_server"
         return Launch(
@@ -86,21 +94,6 @@ class Sglang:
         body = {"input_ids": list(token_ids), "return_logprob": True, "logprob_start_len": 0, "top_logprobs_num": top}
         body["sampling_params"] = {"max_new_tokens": 1, "temperature": 0}
         return LogprobQuestion(path="/generate", body=body, read=read)
-
-
-def _split(deployment: Deployment) -> dict[str, Scalar]:
-    """Flags of the split. Replicas stand side by side, `tp-size` being one's, unless experts span them or the flag
-    itself is given: that is data-parallel attention, where `tp-size` counts all and attention is split tp-size / dp.
-    """
-    p = deployment.parallelism
-    shared = p.dp > 1 and (p.ep > p.tp or deployment.arguments.get("enable-dp-attention") is True)
-    return {
-        "tp-size": p.tp * p.dp if shared else p.tp,
-        "pp-size": p.pp if p.pp > 1 else None,
-        "dp-size": p.dp if p.dp > 1 else None,
-        "enable-dp-attention": True if shared else None,
-        "ep-size": p.ep if p.ep > 1 else None,
-    }
 
 
 ADAPTER = Sglang()

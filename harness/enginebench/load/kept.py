@@ -120,6 +120,9 @@ class Kept:
                 blocks = []
                 if len(window.request):
                     yield window
+
+    def close(self) -> None:
+        """Let go of the file."""
         self._file.close()
 
     def _block(self, reads: int, size: int) -> tuple[NDArray[np.int32], NDArray[np.int32], Times, bytes]:

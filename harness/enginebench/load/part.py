@@ -64,9 +64,12 @@ def carry_out(part: Part, *, begin: Callable[[], int], on_done: Callable[[int], 
         timeout_s=part.timeout_s,
         on_done=on_done,
     )
-    exchanges = wire.run(begin)
     watch = Watch(wire.kept.kernel_times)
-    readings, last_ns = _read(wire.kept, exchanges, watch)
+    try:
+        exchanges = wire.run(begin)
+        readings, last_ns = _read(wire.kept, exchanges, watch)
+    finally:
+        wire.kept.close()
     return Carried(
         begun_ns=wire.begun_ns,
         exchanges=exchanges,

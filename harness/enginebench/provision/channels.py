@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,19 +11,22 @@ from enginebench import config
 from enginebench.config import Channel, ResolvedGrid
 from enginebench.errors import TrialError, mistake
 from enginebench.provision import uv
+from enginebench.provision.prepared import only_builder
 from enginebench.records import Channels, Engine, Vendor, VenvProvision, content_hash
 
 
-def follow(resolved: ResolvedGrid, vendor: Vendor, cache: Path) -> ResolvedGrid:
+def follow(resolved: ResolvedGrid, vendor: Vendor, cache: Path, say: Callable[[str], None]) -> ResolvedGrid:
     """The grid with every channel replaced by the exact version that it stands for now; raises UserError."""
     found = {
-        words: _engine(words, channel, resolved.engines[words], vendor, cache)
+        words: _engine(words, channel, resolved.engines[words], vendor, cache, say)
         for words, channel in resolved.channels.items()
     }
     return replace(resolved, engines={**resolved.engines, **found}, channels={})
 
 
-def _engine(words: str, channel: Channel, newest: Engine, vendor: Vendor, cache: Path) -> Engine:
+def _engine(
+    words: str, channel: Channel, newest: Engine, vendor: Vendor, cache: Path, say: Callable[[str], None]
+) -> Engine:
     build = newest.builds.get(vendor)
     if build is None:
         # The plan skips it with that reason.
@@ -38,10 +41,12 @@ def _engine(words: str, channel: Channel, newest: Engine, vendor: Vendor, cache:
         provision = replace(provision, extra_index=indexes)
     work = cache / "channels"
     try:
-        version = _newest(rule, channel, work)
-        if version in config.engine_versions(channel.file):
-            return config.read_engine(channel.file, version)
-        pins = _pins(rule, version, provision, work)
+        # Two nights at once would write to the same files, and keep what only one of them had asked for.
+        with only_builder(work / rule.distribution, say):
+            version = _newest(rule, channel, work)
+            if version in config.engine_versions(channel.file):
+                return config.read_engine(channel.file, version)
+            pins = _pins(rule, version, provision, work)
     except TrialError as error:
         remedy = f"name a version that {channel.file.name} lists, or list this one there with pins"
         raise mistake(channel.place, f"`{words}` can't be resolved: {error}", remedy) from None

@@ -30,8 +30,9 @@ def location(provision: VenvProvision, cache: Path) -> Path:
 
 
 def built(provision: VenvProvision, cache: Path) -> bool:
-    """Whether it stands there whole."""
-    return (location(provision, cache) / _MARKER).exists()
+    """Whether it stands there whole, the Python that it was made from included: its own is a link to that one."""
+    path = location(provision, cache)
+    return (path / _MARKER).exists() and (path / "bin" / "python").exists()
 
 
 def prepare(provision: VenvProvision, cache: Path, say: Callable[[str], None]) -> Prepared:

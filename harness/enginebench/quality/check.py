@@ -10,6 +10,7 @@ from typing import Literal
 from enginebench.engines import LogprobQuestion
 from enginebench.quality import judge, tasks
 from enginebench.quality.ask import Answer, Question, ask
+from enginebench.quality.lm_eval_tasks import Asked
 from enginebench.quality.reference import Reference
 from enginebench.records import (
     Agreement,
@@ -93,16 +94,22 @@ def conclude(
     notes: Sequence[str],
     reference: Reference | None,
     thresholds: Thresholds | None,
+    lm_eval: Sequence[Asked] = (),
 ) -> Quality:
-    """The verdict over all passes: failed if one failed, passed if there was something to judge by."""
+    """The verdict over all passes and tasks: failed if one failed, passed if there was something to judge by."""
     failures = [f"{one.when} the load: {reason}" for one in checks for reason in one.reasons]
+    failures += [reason for task in lm_eval for reason in task.failures]
+    scores = tuple(score for task in lm_eval for score in task.scores)
+    judged = (checks and thresholds is not None) or any(score.passed is not None for score in scores)
     return Quality(
-        passed=False if failures else True if checks and thresholds is not None else None,
+        passed=False if failures else True if judged else None,
         reasons=tuple(dict.fromkeys([*failures, *notes])),
         task_version=tasks.VERSION,
         reference=content_hash(reference) if reference is not None else None,
         thresholds=thresholds,
         checks=tuple(checks),
+        lm_eval=scores,
+        lm_eval_version=next((task.version for task in lm_eval if task.version), None),
     )
 
 

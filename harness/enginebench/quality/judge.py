@@ -20,14 +20,18 @@ def scores(outcomes: Sequence[ItemOutcome]) -> tuple[TaskScore, ...]:
     return tuple(_score(name, group) for name, group in groups if group)
 
 
-def _score(family: str, outcomes: Sequence[ItemOutcome]) -> TaskScore:
+def wilson(right: int, asked: int) -> tuple[float, float]:
+    """Both ends of the 95 % Wilson interval of a share."""
     from scipy.stats import binomtest
 
+    interval = binomtest(right, asked).proportion_ci(confidence_level=0.95, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def _score(family: str, outcomes: Sequence[ItemOutcome]) -> TaskScore:
     right = sum(outcome.right for outcome in outcomes)
-    interval = binomtest(right, len(outcomes)).proportion_ci(confidence_level=0.95, method="wilson")
-    return TaskScore(
-        family=family, asked=len(outcomes), right=right, low=float(interval.low), high=float(interval.high)
-    )
+    low, high = wilson(right, len(outcomes))
+    return TaskScore(family=family, asked=len(outcomes), right=right, low=low, high=high)
 
 
 def flips(outcomes: Sequence[ItemOutcome], reference: Reference) -> tuple[int, int, int]:

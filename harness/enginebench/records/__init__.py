@@ -15,6 +15,7 @@ from enginebench.records.demand import (
     Workload,
     series_id,
 )
+from enginebench.records.lm_eval import LmEvalScore, LmEvalTask
 from enginebench.records.outcome import (
     ClientProof,
     EngineInfo,
@@ -87,6 +88,8 @@ __all__ = [
     "Inventory",
     "ItemOutcome",
     "Job",
+    "LmEvalScore",
+    "LmEvalTask",
     "Load",
     "LocalSource",
     "MetadataAlias",

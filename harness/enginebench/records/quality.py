@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Le
 
 from enginebench.records.base import record
+from enginebench.records.lm_eval import LmEvalScore, LmEvalTask
 
 MOST_ITEMS = 500
 """Questions there are."""
@@ -20,6 +21,8 @@ class QualityRequest:
     """Questions of the task set; 0: none."""
     reference: bool = True
     """Whether log-probabilities are held against the model's reference, where there is one."""
+    lm_eval: tuple[LmEvalTask, ...] = ()
+    """Tasks of lm-eval, asked once, after the load."""
 
 
 @record
@@ -118,6 +121,10 @@ class Quality:
     """What it was judged by; null where none are known for the model and precision."""
     checks: tuple[QualityCheck, ...]
     """Its passes; each item's outcome stands in `quality.parquet`."""
+    lm_eval: tuple[LmEvalScore, ...] = ()
+    """Scores of the tasks of lm-eval that the grid names; each document's outcome stands in `quality.parquet`."""
+    lm_eval_version: str | None = None
+    """Version of lm-eval; null: it was not asked."""
 
 
 @record
@@ -129,7 +136,7 @@ class ItemOutcome:
     item: int
     """The question's place in the task set."""
     family: str
-    """Its family."""
+    """Its family; `lm-eval TASK METRIC` for a document of lm-eval's."""
     right: bool
     """Whether the answer is right."""
     answer: str | None

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from enginebench.metrics import METRICS
-from enginebench.records import ClosedLoop, DummySource, OpenLoop, Quality, Result, Run, series_id
+from enginebench.records import ClosedLoop, DummySource, LmEvalScore, OpenLoop, Quality, Result, Run, series_id
 
 COLUMNS: Mapping[str, str] = {
     "night": "sweep it was measured in",
@@ -56,6 +56,7 @@ COLUMNS: Mapping[str, str] = {
     "quality_nll_difference_nats": "negative log-probability of fixed texts less the reference's, nats a token, the "
     "pass farther off; null: not had",
     "quality_reasons": "why the gate failed or did not judge; empty: it passed, or was not there",
+    "quality_lm_eval": "scores of lm-eval's tasks, in words; empty: none was asked",
 }
 """Column of the table of runs to its meaning; a column for each metric follows them."""
 _TYPES = {
@@ -152,7 +153,17 @@ def _quality(quality: Quality | None) -> dict[str, Any]:
         "quality_top1_share": min(shares, default=None),
         "quality_nll_difference_nats": max(differences, key=abs, default=None),
         "quality_reasons": "; ".join(quality.reasons) if quality else "",
+        "quality_lm_eval": "; ".join(map(_in_words, quality.lm_eval)) if quality else "",
     }
+
+
+def _in_words(score: LmEvalScore) -> str:
+    """`gsm8k exact_match,strict-match 0.345 [0.283, 0.413] of 200, floor 0.3 passed`."""
+    shown = "no finite number" if score.value is None else f"{score.value:.3f}"
+    interval = "" if score.low is None else f" [{score.low:.3f}, {score.high:.3f}]"
+    asked = "" if score.asked is None else f" of {score.asked}"
+    verdict = "" if score.passed is None else f", floor {score.floor:g} {'passed' if score.passed else 'failed'}"
+    return f"{score.task} {score.metric} {shown}{interval}{asked}{verdict}"
 
 
 def failures_frame(results: Iterable[Result]) -> pd.DataFrame:

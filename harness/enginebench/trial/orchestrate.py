@@ -21,10 +21,12 @@ from enginebench import accelerators, engines, environment, provision
 from enginebench.errors import TrialError, UserError
 from enginebench.load import Target
 from enginebench.provision import endpoint, models
+from enginebench.quality import lm_eval_tasks
 from enginebench.records import (
     Accelerator,
     Attempt,
     Deployment,
+    DummySource,
     EndpointProvision,
     EngineInfo,
     Failure,
@@ -122,12 +124,16 @@ class _Trial:
         self.devices = devices
         self.cache = cache
         self.listen = listen
+        self._lm_eval: lm_eval_tasks.Ready | None = None
         self._stage_begun_ns = time.monotonic_ns()
 
     def run(self) -> None:
         """Go through all stages; raises TrialError at the first that can't be done."""
         self._check_devices()
         prepared = provision.prepare(self.deployment.provision, self.cache, self._say)
+        asked = self.attempt.quality.lm_eval if self.attempt.quality else ()
+        if asked and not isinstance(self.deployment.model.source, DummySource):
+            self._lm_eval = lm_eval_tasks.prepare(asked, self.cache, self._say)
         if isinstance(self.deployment.provision, EndpointProvision):
             self._measure_endpoint(prepared)
             return
@@ -209,7 +215,15 @@ class _Trial:
                 devices=devices,
                 listen=self.listen,
             )
-            gate = Gate(workdir=self.workdir, target=target, adapter=self.adapter, server=server)
+            gate = Gate(
+                workdir=self.workdir,
+                target=target,
+                adapter=self.adapter,
+                server=server,
+                lm_eval=self._lm_eval,
+                tokenizer=model_path,
+                say=self._say,
+            )
             self._stage("warmup")
             bench.first_token()
             # Before the warm-up, so that what is measured follows it at once.
