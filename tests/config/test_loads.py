@@ -121,7 +121,7 @@ def test_a_convoy_is_a_choice_and_spread_starts_the_default(tmp_path: Path) -> N
         ),
         (
             "{rates: [{rate_rps: 1, arrivals: gamma}]}",
-            "g.yaml:6: `loads.rates.0` is gamma without a burstiness; add `burstiness:`, 1 for Poisson, less for bursts",
+            "g.yaml:6: `loads.rates.0` is gamma without a burstiness; add `burstiness:`, less than 1 for bursts",
         ),
         (
             "{rates: [{rate_rps: 1, arrivals: poisson, burstiness: 2}]}",

@@ -70,7 +70,7 @@ def _rate_mistakes(rate: Rate, document: Document, at: Location) -> Iterator[Mis
     if rate.burstiness is not None and _process(rate) != "gamma":
         yield wrong(f"has a burstiness, and its arrivals are {rate.arrivals}", "take it out, or gamma", "burstiness")
     if rate.arrivals == "gamma" and rate.burstiness is None:
-        yield wrong("is gamma without a burstiness", "add `burstiness:`, 1 for Poisson, less for bursts", "arrivals")
+        yield wrong("is gamma without a burstiness", "add `burstiness:`, less than 1 for bursts", "arrivals")
     for name in ("arrivals", "burstiness") if what == "replay" else ("speed", "first"):
         if getattr(rate, name) is not None:
             kind = "a trace has times of its own" if what == "replay" else "it is for a trace"
