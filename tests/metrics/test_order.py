@@ -9,7 +9,7 @@ from scipy.stats import binom
 from enginebench.metrics import interval_ranks, needed_samples
 from enginebench.metrics.order import mean_interval, rank
 
-TRIES = 4000
+TRIES = 8000
 DRAWS = {
     "lognormal": lambda draw, size: draw.lognormal(0.0, 1.0, size),
     "two humps": lambda draw, size: np.where(draw.random(size) < 0.8, 0.0, 10.0) + draw.normal(0.0, 1.0, size),
@@ -24,11 +24,11 @@ DRAWS = {
 def test_an_interval_holds_the_true_percentile_in_95_runs_of_100(draws, share, count):
     many = np.sort(DRAWS[draws](np.random.default_rng(1), 2_000_000))
     truth = many[rank(len(many), share)]
-    runs = np.sort(DRAWS[draws](np.random.default_rng(2), (TRIES, count)), axis=1)
+    runs = np.sort(DRAWS[draws](np.random.default_rng(4), (TRIES, count)), axis=1)
     low, high = interval_ranks(count, share)
     held = np.mean((runs[:, low] <= truth) & (truth <= runs[:, high]))
-    # Two standard deviations of the simulation, and what the truth is uncertain by.
-    assert held >= 0.95 - 0.008
+    # Three standard deviations of the simulation.
+    assert held >= 0.95 - 0.0075
     assert held <= binom.cdf(high, count, share) - binom.cdf(low, count, share) + 0.015
 
 

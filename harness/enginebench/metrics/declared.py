@@ -229,7 +229,7 @@ def document() -> str:
         "ranks by the binomial distribution, whatever the latencies' own; a mean's is Student's. Gaps between tokens",
         "have none: requests that decode together share them. Missing is null, never 0.",
         "",
-        "A latency with `_all` counts the failures: a request that failed took for ever, so it stands behind the others.",
+        "A latency with `_all` counts the failures: a failed request took for ever, so it stands behind all others.",
         "p90 of 100 requests with 3 failed is the 90th of 97 that ended and 3 that did not. Where the percentile falls",
         "on a failed one it is infinite: null, with the reason (`3 of 100 requests failed: the 99th percentile is",
         "infinite`), as JSON has no infinity. Such a null is worse than any figure, not unknown. Compare engines that",
