@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
+
+import pytest
+
+from enginebench.arrivals import slot_offsets_ns
 from enginebench.load import Target, measure
+from enginebench.metrics import summarise
 from enginebench.records import ClosedLoop, Prompt
 
 MS = 1_000_000
@@ -49,3 +55,27 @@ def test_a_slot_that_is_no_longer_needed_sends_nothing(scripted):
 
 def test_without_times_all_begin_at_once(scripted):
     assert [r.scheduled_ns for r in send(scripted(ttft_ms=5, itl_ms=1), 4, 4, None)] == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("per_slot", [3, 5])
+@pytest.mark.parametrize("spread", [True, False])
+def test_throughput_of_the_window_is_the_servers_own(scripted, spread, per_slot):
+    """At four slots and requests of 400 ms, whose real length (sleeps are late on a busy machine) they tell themselves."""
+    engine = scripted(ttft_ms=160, itl_ms=20)
+    slots, tokens = 4, 13
+    some = [Prompt(token_ids=(i, 1), text=None, input_tokens=2, output_tokens=tokens) for i in range(slots * per_slot)]
+    load = ClosedLoop(kind="closed", concurrency=slots)
+    requests = measure(
+        Target(url=engine.url, model="m", api="completions"),
+        some,
+        load,
+        run="r",
+        seed=1,
+        request_timeout_s=30.0,
+        slot_offsets_ns=slot_offsets_ns(load, 400 * MS) if spread else None,
+    ).requests
+    found = summarise(requests, load=load, devices=1, slo=None)
+    # From a slot's being free to its being free again: what the server took, and the turn.
+    whole_ns = statistics.fmean(r.end_ns - r.scheduled_ns for r in requests)
+    ideal_tps = slots * tokens / (whole_ns / 1e9)
+    assert found.metrics["output_tps_per_accelerator"] == pytest.approx(ideal_tps, rel=0.04)
