@@ -60,7 +60,7 @@ def test_without_times_all_begin_at_once(scripted):
 @pytest.mark.parametrize("per_slot", [3, 5])
 @pytest.mark.parametrize("spread", [True, False])
 def test_throughput_of_the_window_is_the_servers_own(scripted, spread, per_slot):
-    """At four slots and requests of 400 ms, whose real length (sleeps are late on a busy machine) they tell themselves."""
+    """At four slots and requests of some 400 ms; how long they really take they tell themselves."""
     engine = scripted(ttft_ms=160, itl_ms=20)
     slots, tokens = 4, 13
     some = [Prompt(token_ids=(i, 1), text=None, input_tokens=2, output_tokens=tokens) for i in range(slots * per_slot)]
