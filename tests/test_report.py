@@ -18,7 +18,7 @@ from enginebench.plan import Due, Plan
 from enginebench.plan.expand import Combination, Skip
 from enginebench.records import Parallelism
 from enginebench.store.frames import runs_frame
-from enginebench.trial import measure
+from enginebench.trial import measure, pacing
 from stored import CLOSED, OPEN, a_job, a_quality, a_run, a_trial, an_lm_eval_score
 
 TPS = "output_tps_per_accelerator"
@@ -141,7 +141,7 @@ def test_marks_are_explained_below_the_table(shown):
 
 
 def test_every_mark_there_is_has_its_words():
-    source = "".join(map(inspect.getsource, (summary._marks, measure.Bench._marks, usage.marks)))
+    source = "".join(map(inspect.getsource, (summary._marks, measure.Bench._marks, pacing.marks, usage.marks)))
     told = {word for word in source.split('"')[1::2] if word.isidentifier() and f'"{word}":' in source}
     assert told | {FAILED} == set(report.MEANINGS)
 

@@ -31,6 +31,8 @@ MEANINGS: Mapping[str, str] = {
     "cache_hits": "the server took input from its prefix cache though none was to be shared",
     "failed_quality": "the server gave wrong answers: kept off every frontier and verdict",
     "client_bound": "the client was so late that it may have moved a figure by more than 1 %: kept off every verdict",
+    "convoy": "all slots began at once though spread starts were asked: no warm-up told how long a request takes",
+    "short_run": "the run was over before the shortest time asked",
     "client_late": "the client sent late: latencies may be its own",
 }
 """Mark of a run to its plain words."""

@@ -39,6 +39,10 @@ REQUEST_COLUMNS: Mapping[str, tuple[str, str]] = {
         "token-bearing events that came in one read with a later one: their times are bounds",
     ),
     "seen": ("list<string>", "what was met in the response, sorted: classes of docs/load.md"),
+    "first_event_ns": (
+        "int64",
+        "arrival of the first event with a choice, be it without a token, ns since the run's start; null: none came",
+    ),
 }
 """Column of `requests.parquet` to its type and meaning."""
 

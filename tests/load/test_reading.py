@@ -80,7 +80,8 @@ groups = st.lists(st.integers(1, 6), max_size=12)
 def but_for_times(reading):
     """What must not depend on how the response was cut."""
     told = len(reading.event_ns), [name for name in reading.seen if name not in ("split_event", "shared_read")]
-    return told, replace(reading, event_ns=(), shared_reads=0, seen=())
+    opened = reading.first_event_ns is not None
+    return told, opened, replace(reading, event_ns=(), shared_reads=0, seen=(), first_event_ns=None)
 
 
 @settings(max_examples=400, deadline=None)

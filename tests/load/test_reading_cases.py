@@ -294,3 +294,14 @@ def test_every_class_is_named_by_a_test_and_described():
     assert [name for name in (*STATUSES, *SEEN) if f'"{name}"' not in source] == []
     assert list(SEEN) == sorted(SEEN)
     assert Reading.__doc__
+
+
+def test_the_first_event_with_a_choice_is_kept_apart_from_the_first_token():
+    parts = (HEAD, b": ping\n\n", delta(role="assistant", content=""), delta(content="a"), delta(content="b"))
+    reads = [(10 * place, HEAD if place == 0 else chunk(part)) for place, part in enumerate(parts)]
+    reads.append((99, b"".join(chunk(part) for part in (FINISH, DONE)) + LAST))
+    found = read(reads, None, None)
+    assert found.status == "ok"
+    assert (found.first_event_ns, list(found.event_ns)) == (20, [30, 40])
+    assert read(reads[:1] + reads[3:], None, None).first_event_ns == 30
+    assert read([(0, HEAD + LAST)], None, None).first_event_ns is None

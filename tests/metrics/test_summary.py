@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from enginebench.metrics import METRICS, needed_samples, summarise
-from enginebench.metrics.summary import steady_window
+from enginebench.metrics import METRICS, needed_samples, steady_window, summarise
+from enginebench.metrics.events import Events
 from enginebench.records import ClosedLoop, OpenLoop, Request, Slo
 
 MS = 1_000_000
@@ -68,7 +68,8 @@ def test_the_window_of_a_closed_loop_begins_and_ends_with_first_tokens():
 
 def test_the_window_ends_before_the_drain():
     slow_last = (*TWO_SLOTS[:3], asked(351, 650, 671))
-    assert steady_window(slow_last, closed(2)) == (150 * MS, 601 * MS)
+    # The third ends at 601 and nothing follows; the last first token before that is its own, at 401.
+    assert steady_window(slow_last, closed(2)) == (150 * MS, 401 * MS)
 
 
 def test_slots_in_lockstep_give_the_rate_of_one_wave_however_short_the_run():
@@ -224,15 +225,15 @@ def test_client_lag_is_send_minus_due_of_every_request():
 # Percentiles and their samples
 
 
-@pytest.mark.parametrize(("share", "needed"), [(0.5, 5), (0.9, 29), (0.1, 29), (0.99, 299), (0.01, 299)])
-def test_needed_samples_leave_the_percentile_above_all_of_them_once_in_twenty(share, needed):
+@pytest.mark.parametrize(("share", "needed"), [(0.5, 6), (0.9, 29), (0.1, 29), (0.99, 299), (0.01, 299)])
+def test_needed_samples_leave_the_percentile_beyond_all_of_them_once_in_twenty(share, needed):
     assert needed_samples(share) == needed
-    beyond = max(share, 1 - share)
-    assert beyond**needed <= 0.05 < beyond ** (needed - 1)
+    beyond = [share**count + (1 - share) ** count for count in (needed, needed - 1)]
+    assert beyond[0] <= 0.05 < beyond[1]
 
 
 @pytest.mark.parametrize(
-    ("name", "needed"), [("ttft_p50_ns", 5), ("e2el_p90_ns", 29), ("interactivity_p10_tps", 29), ("tpot_p99_ns", 299)]
+    ("name", "needed"), [("ttft_p50_ns", 6), ("e2el_p90_ns", 29), ("interactivity_p10_tps", 29), ("tpot_p99_ns", 299)]
 )
 def test_a_percentile_is_null_with_a_reason_below_its_samples(hundreds, name, needed):
     short = name.split("_")[1]
@@ -244,11 +245,106 @@ def test_a_percentile_is_null_with_a_reason_below_its_samples(hundreds, name, ne
     assert few.absent[name].endswith(f"this run has {needed - 1}")
 
 
-def test_normalised_interactivity_needs_five_requests(hundreds):
-    assert figures(hundreds[:5]).metrics["normalised_interactivity_tps"] is not None
-    found = figures(hundreds[:4])
+def test_normalised_interactivity_needs_six_requests(hundreds):
+    assert figures(hundreds[:6]).metrics["normalised_interactivity_tps"] is not None
+    found = figures(hundreds[:5])
     assert found.metrics["normalised_interactivity_tps"] is None
-    assert found.absent["normalised_interactivity_tps"].endswith("this run has 4")
+    assert found.absent["normalised_interactivity_tps"].endswith("this run has 5")
+
+
+def test_p99_of_100_requests_is_refused_with_the_number_that_an_interval_needs(hundreds):
+    found = figures(hundreds[:100])
+    assert found.metrics["ttft_p99_ns"] is None
+    assert found.absent["ttft_p99_ns"] == "p99 needs 299 requests to have an interval; this run has 100"
+    assert "ttft_p99_ns" not in found.intervals
+
+
+def test_percentiles_and_means_have_intervals_that_hold_them_and_gaps_have_none(hundreds):
+    found = figures(hundreds)
+    for name, (low, high) in found.intervals.items():
+        assert low <= found.metrics[name] <= high, name
+    # Ranks 133 and 168 of 300, from 1: at most 0.025 of a binomial of 300 and 1/2 lies beyond either.
+    assert found.intervals["ttft_p50_ns"] == (133 * MS, 168 * MS)
+    # 299 requests and more: the largest is the upper end.
+    assert found.intervals["ttft_p99_ns"][1] == 300 * MS
+    slow, fast = found.intervals["normalised_interactivity_tps"]
+    assert (slow, fast) == pytest.approx((1000 / (168 * 1.4 / 5), 1000 / (133 * 1.4 / 5)))
+    assert {name.split("_")[0] for name in found.intervals} == {
+        "ttft", "e2el", "tpot", "interactivity", "normalised", "schedule",
+    }  # fmt: skip
+
+
+# Failures
+
+
+def some_failed(hundreds, failed_count, of):
+    return [*hundreds[: of - failed_count], *(failed(1000 * k, 1000 * k + 900) for k in range(failed_count))]
+
+
+def test_percentiles_over_all_requests_have_the_failed_ones_behind_all_others(hundreds):
+    found = figures(some_failed(hundreds, 3, 100)).metrics
+    assert found["ttft_p90_ns"] == 88 * MS  # the 88th of 97
+    assert found["ttft_p90_all_ns"] == 90 * MS  # the 90th of 100
+    assert found["e2el_p90_all_ns"] == pytest.approx(90 * 1.4 * MS)
+    assert found["tpot_p50_all_ns"] == pytest.approx(5 * MS)
+
+
+def test_a_percentile_that_falls_on_a_failed_request_is_null_and_said_to_be_infinite(hundreds):
+    found = figures(some_failed(hundreds, 3, 100))
+    for name in ("ttft_p99_all_ns", "e2el_p99_all_ns", "tpot_p99_all_ns"):
+        assert found.metrics[name] is None
+        assert found.absent[name] == "3 of 100 requests failed: the 99th percentile is infinite"
+    most = figures(some_failed(hundreds, 60, 100))
+    assert most.absent["ttft_p50_all_ns"] == "60 of 100 requests failed: the median is infinite"
+
+
+def test_an_interval_that_reaches_a_failed_request_is_none(hundreds):
+    found = figures(some_failed(hundreds, 5, 100))
+    assert found.metrics["ttft_p90_all_ns"] == 90 * MS
+    assert "ttft_p90_all_ns" not in found.intervals
+    assert found.intervals["ttft_p50_all_ns"][1] < 70 * MS
+
+
+def test_without_failures_both_percentiles_are_one(hundreds):
+    found = figures(hundreds)
+    for stem in ("ttft", "e2el", "tpot"):
+        for short in ("p50", "p90", "p99"):
+            plain = f"{stem}_{short}_ns"
+            counted = f"{stem}_{short}_all_ns"
+            assert found.metrics[counted] == found.metrics[plain]
+            assert found.intervals[counted] == found.intervals[plain]
+
+
+# Other tools' definitions
+
+
+def test_what_other_tools_call_by_the_same_words():
+    one = asked(0, 100, 140, 260, first_event_ns=2 * MS, output_tokens=6, asked_output_tokens=6)
+    found = figures([one]).metrics
+    assert found["ttft_mean_ns"] == 100 * MS
+    assert found["ttft_first_event_mean_ns"] == 2 * MS
+    assert found["tpot_mean_ns"] == 160 / 5 * MS
+    assert found["tpot_guidellm_mean_ns"] == pytest.approx(260 / 6 * MS)
+    assert found["itl_chunk_mean_ns"] == found["itl_mean_ns"] == 80 * MS
+    unknown = figures([asked(0, 100, 200)])
+    assert unknown.absent["ttft_first_event_mean_ns"] == "when the first event came was not kept of every request"
+    assert unknown.absent["itl_token_p50_ns"] == "the server did not tell how many tokens each event held"
+
+
+def test_gaps_per_token_count_each_token_of_an_event():
+    class Told:
+        """Requests as they are once events tell their tokens."""
+
+        def __init__(self, request, tokens):
+            self.request, self.event_tokens = request, tokens
+
+        def __getattr__(self, name):
+            return getattr(self.request, name)
+
+    told = [Told(asked(0, 100, 140, 260), (1, 2, 3)), Told(asked(0, 50), (1,)), Told(asked(0, 10, 20), (5, 1))]
+    assert Events(told).token_gaps_ns().tolist() == [20 * MS, 20 * MS, 40 * MS, 40 * MS, 40 * MS, 10 * MS]
+    assert Events(told).gaps_ns().tolist() == [40 * MS, 120 * MS, 10 * MS]
+    assert Events([*told, asked(0, 1, 2)]).token_gaps_ns() is None
 
 
 # Goodput and energy

@@ -10,6 +10,7 @@ from enginebench import assets
 from enginebench.config.check import build, in_order, named, nearest
 from enginebench.config.documents import Document, load
 from enginebench.config.engine import engine_versions, read_engine, read_pins, read_requirements
+from enginebench.config.loads import doubles, load_mistakes, loads_of
 from enginebench.config.schema import Channel, Fact, Grid, Hardware, ResolvedGrid, Site
 from enginebench.errors import Mistake, UserError, mistake
 from enginebench.records import Engine, Model, PackageSource, Parallelism, Workload
@@ -110,6 +111,9 @@ def read_grid(path: Path) -> ResolvedGrid:
     mistakes += _impossible(grid, document)
     if mistakes:
         raise UserError(in_order(mistakes))
+    loads = loads_of(grid.loads, path.parent)
+    if twice := list(doubles(loads, grid.loads, document)):
+        raise UserError(in_order(twice))
     wanted = {
         "models": [*grid.models, *(item.model for item in grid.include)],
         "workloads": [*grid.workloads, *(item.workload for item in grid.include)],
@@ -118,6 +122,7 @@ def read_grid(path: Path) -> ResolvedGrid:
         grid=grid,
         models={name: read_model(files["models"][name]) for name in wanted["models"]},
         workloads={name: read_workload(files["workloads"][name]) for name in wanted["workloads"]},
+        loads=loads,
         **_engines(grid, document, files["engines"]),
     )
 
@@ -169,10 +174,7 @@ def _names_a(location: tuple[str | int, ...]) -> str | None:
 
 
 def _impossible(grid: Grid, document: Document) -> Iterable[Mistake]:
-    if not (grid.loads.concurrency or grid.loads.rate_rps):
-        yield Mistake(
-            place=document.place(("loads",)), problem="`loads` is empty", remedy="list `concurrency` or `rate_rps`"
-        )
+    yield from load_mistakes(grid.loads, document)
     for index, item in enumerate(grid.include):
         if (item.concurrency is None) == (item.rate_rps is None):
             yield Mistake(

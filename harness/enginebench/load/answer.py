@@ -37,6 +37,7 @@ class Answer:
         "finished",
         "first_chars",
         "input_tokens",
+        "opened",
         "output_chars",
         "output_tokens",
         "seen",
@@ -69,6 +70,8 @@ class Answer:
         """`prompt_tokens` of the last usage."""
         self.cached_tokens: int | None = None
         """Cached tokens of the last usage."""
+        self.opened: int | None = None
+        """Place, among the events taken last, of the first that has a choice and bears no token; null: none has."""
         self._text = ""
         self._whole_text = True
 
@@ -76,6 +79,7 @@ class Answer:
         """Read events; gives the places of those that bear tokens. Nothing more is read once `bad`."""
         places: list[int] = []
         chars = 0
+        self.opened = None
         for place, payload in enumerate(payloads):
             event: Event | None
             try:
@@ -108,6 +112,8 @@ class Answer:
                     continue
             if self._event(event, payload):
                 places.append(place)
+            elif choices and self.opened is None:
+                self.opened = place
             if self.bad is not None:
                 break
         self.output_chars += chars

@@ -154,6 +154,7 @@ def _request(
         event_tokens=found.event_tokens,
         shared_reads=found.shared_reads,
         seen=(*found.seen, "resent") if exchange.resent else found.seen,
+        first_event_ns=None if found.first_event_ns is None else found.first_event_ns - begun_ns,
         first_chars=found.first_chars,
         output_chars=found.output_chars,
         input_tokens=prompt.input_tokens,

@@ -48,6 +48,8 @@ class Reading:
     """`prompt_tokens` of the last usage seen."""
     cached_tokens: int | None
     """Cached tokens of the last usage seen."""
+    first_event_ns: int | None
+    """Arrival of the first event with a choice in it, be it without a token; null if none came."""
 
 
 def read(reads: Sequence[tuple[int, bytes]], broken: RequestStatus | None, reason: str | None) -> Reading:
@@ -84,7 +86,18 @@ _PREFIXES = _Prefixes()
 class Reader:
     """Reads one response, fed in order with pieces of it that may end anywhere; keeps 8 to 12 bytes an event."""
 
-    __slots__ = ("_answer", "_body_end", "_document", "_last_ns", "_lines", "_shared", "_split", "_times", "_transfer")
+    __slots__ = (
+        "_answer",
+        "_body_end",
+        "_document",
+        "_first_event_ns",
+        "_last_ns",
+        "_lines",
+        "_shared",
+        "_split",
+        "_times",
+        "_transfer",
+    )
 
     def __init__(self) -> None:
         self._transfer = Transfer()
@@ -96,6 +109,7 @@ class Reader:
         self._split = False
         self._body_end = 0
         self._last_ns = 0
+        self._first_event_ns: int | None = None
 
     @property
     def event_ns(self) -> array[int]:
@@ -115,6 +129,9 @@ class Reader:
         self._find(data)
         if lines.payloads and answer.bad is None:
             places = answer.take(lines.payloads)
+            if self._first_event_ns is None and (places or answer.opened is not None):
+                opened = min([*places, *([] if answer.opened is None else [answer.opened])])
+                self._first_event_ns = int(times_ns[np.searchsorted(ends, lines.ends[opened])])
             if places:
                 self._stamp(places, ends, times_ns)
         if self._body_end:
@@ -219,6 +236,7 @@ class Reader:
             output_tokens=output_tokens,
             input_tokens=answer.input_tokens,
             cached_tokens=answer.cached_tokens,
+            first_event_ns=self._times[0] if self._first_event_ns is None and self._times else self._first_event_ns,
         )
 
     def _close_body(self) -> None:

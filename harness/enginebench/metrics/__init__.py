@@ -2,7 +2,9 @@
 
 from enginebench.metrics.declared import METRICS, Metric, document
 from enginebench.metrics.engine import Figure, engine_figures, unread
-from enginebench.metrics.summary import Summary, needed_samples, summarise
+from enginebench.metrics.order import interval_ranks, needed_samples
+from enginebench.metrics.summary import Summary, summarise
+from enginebench.metrics.window import steady_window
 
 __all__ = [
     "METRICS",
@@ -11,7 +13,9 @@ __all__ = [
     "Summary",
     "document",
     "engine_figures",
+    "interval_ranks",
     "needed_samples",
+    "steady_window",
     "summarise",
     "unread",
 ]

@@ -36,10 +36,33 @@ _LATENCIES = {
     "itl": ("ITL", "gap between consecutive token-bearing events, over all gaps of all requests"),
     "e2el": ("E2EL", "last token-bearing event − send time"),
 }
-_STATISTICS = {"mean": "mean", "p50": "median", "p90": "90th percentile", "p99": "99th percentile"}
+_OTHERS = {
+    "ttft_first_event": (
+        "First-event TTFT",
+        "first event with a choice − send time, be it a role or no text at all",
+        "clients that stop the clock at the first event, as `vllm bench serve` 0.32 does",
+    ),
+    "tpot_guidellm": (
+        "GuideLLM's TPOT",
+        "(last token-bearing event − send time) / output tokens, so TTFT is in it",
+        "GuideLLM's `time_per_output_token_ms`",
+    ),
+    "itl_chunk": (
+        "Chunk ITL",
+        "gap between consecutive token-bearing events, whatever they hold: the same as `itl`, under its own name",
+        "`vllm bench serve`'s ITL, AIPerf's inter-chunk latency",
+    ),
+    "itl_token": (
+        "Token ITL",
+        "gap before an event of k tokens / k, counted k times; where events tell their tokens",
+        "SGLang's `bench_serving`, for the native endpoint",
+    ),
+}
+"""What other tools publish under the same words, so that a figure of theirs can be matched."""
+STATISTICS = {"mean": "mean", "p50": "median", "p90": "90th percentile", "p99": "99th percentile"}
 _WINDOW = (
-    "the steady window (all slots busy: from the first token of every slot's first request to that of its last; for an "
-    "open loop from the end of the first request to the last send)"
+    "the steady window (all slots busy: from when every slot has a first token to the last first token before the "
+    "first end that no send follows; for an open loop from the end of the first request to the last send)"
 )
 
 
@@ -78,7 +101,7 @@ def _throughputs() -> Iterator[Metric]:
 
 def _latencies() -> Iterator[Metric]:
     for name, (title, formula) in _LATENCIES.items():
-        for short, words in _STATISTICS.items():
+        for short, words in STATISTICS.items():
             yield Metric(
                 name=f"{name}_{short}_ns",
                 title=f"{title} {words}",
@@ -87,6 +110,31 @@ def _latencies() -> Iterator[Metric]:
                 better="lower",
                 formula=f"{words} of: {formula}",
                 source=_BENCH,
+            )
+    for name in ("ttft", "tpot", "e2el"):
+        title, formula = _LATENCIES[name]
+        for short, words in STATISTICS.items():
+            if short == "mean":
+                continue
+            yield Metric(
+                name=f"{name}_{short}_all_ns",
+                title=f"{title} {words}, failures counted",
+                unit="ms",
+                scale=1e-6,
+                better="lower",
+                formula=f"{words} of the same over all requests, failed ones as infinite; null where it is one of them",
+                source=_OWN,
+            )
+    for name, (title, formula, source) in _OTHERS.items():
+        for short, words in STATISTICS.items():
+            yield Metric(
+                name=f"{name}_{short}_ns",
+                title=f"{title} {words}",
+                unit="ms",
+                scale=1e-6,
+                better="lower",
+                formula=f"{words} of: {formula}",
+                source=source,
             )
 
 
@@ -175,9 +223,17 @@ def document() -> str:
         "# Metrics",
         "",
         "Written by `enginebench metrics`. Latencies are of requests that ended well; `success` says how many did.",
-        "A percentile p is given only when n ≥ ln 0.05 / ln p samples are there (median 5, p90 29, p99 299): with",
-        "fewer, the largest sample lies below the percentile more often than once in twenty. Percentiles are order",
-        "statistics (inverse of the empirical distribution), never interpolated. Missing is null, never 0.",
+        "Percentiles are order statistics (inverse of the empirical distribution), never interpolated. One is given",
+        "only with the samples for a 95 % interval, pⁿ + (1 − p)ⁿ ≤ 0.05 (median 6, p90 29, p99 299): with fewer, it",
+        "lies beyond all samples more often than once in twenty. Its interval within the run is two samples, their",
+        "ranks by the binomial distribution, whatever the latencies' own; a mean's is Student's. Gaps between tokens",
+        "have none: requests that decode together share them. Missing is null, never 0.",
+        "",
+        "A latency with `_all` counts the failures: a failed request took for ever, so it stands behind all others.",
+        "p90 of 100 requests with 3 failed is the 90th of 97 that ended and 3 that did not. Where the percentile falls",
+        "on a failed one it is infinite: null, with the reason (`3 of 100 requests failed: the 99th percentile is",
+        "infinite`), as JSON has no infinity. Such a null is worse than any figure, not unknown. Compare engines that",
+        "fail at different rates by these; the plain ones flatter whoever drops what is slow.",
         "",
         "| metric | name | unit | better | formula | source |",
         "|---|---|---|---|---|---|",

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from enginebench.metrics.declared import METRICS
+from enginebench.metrics.declared import METRICS, STATISTICS
 from enginebench.metrics.engine import Figure, unread
-from enginebench.records import ClosedLoop, Load, Request, Slo, record
+from enginebench.metrics.events import Events
+from enginebench.metrics.order import Samples, interval_ranks, mean_interval, needed_samples, rank
+from enginebench.metrics.window import steady_window
+from enginebench.records import Load, Request, Slo, record
 
 LATE_SHARE = 0.01
 """A run is marked `client_late` when the p99 of send − due exceeds this share of its median E2EL."""
@@ -34,21 +36,19 @@ class Summary:
     """Every declared metric; null where it can't be had."""
     absent: dict[str, str]
     """Metric to the reason for its null."""
+    intervals: dict[str, tuple[float, float]]
+    """Metric to its 95 % interval within the run; those without one are left out."""
     marks: tuple[str, ...]
     """What a reader must know."""
 
 
-def needed_samples(share: float) -> int:
-    """Fewest samples that a percentile at `share` (0.9 for p90) or at 1 − `share` needs: ln 0.05 / ln share."""
-    return math.ceil(math.log(0.05) / math.log(max(share, 1 - share)) - 1e-9)
-
-
 class _Sheet:
-    """Metrics as they are filled in, each with a value or a reason."""
+    """Metrics as they are filled in, each with a value or a reason, some with an interval."""
 
     def __init__(self) -> None:
         self.values: dict[str, float | None] = {}
         self.absent: dict[str, str] = {}
+        self.intervals: dict[str, tuple[float, float]] = {}
 
     def put(self, name: str, value: float | None, reason: str = "") -> None:
         assert name in METRICS, name
@@ -56,16 +56,57 @@ class _Sheet:
         if value is None:
             self.absent[name] = reason
 
-    def spread(self, stem: str, unit: str, samples: NDArray[np.float64], shares: dict[str, float], what: str) -> None:
-        """The mean and the percentiles of `samples`."""
-        none = f"no {what}"
-        self.put(f"{stem}_mean_{unit}", float(samples.mean()) if len(samples) else None, none)
+    def lack(self, stem: str, unit: str, shares: Mapping[str, float], reason: str) -> None:
+        """Null for the mean and every percentile, all for one reason."""
+        for short in ("mean", *shares):
+            self.put(f"{stem}_{short}_{unit}", None, reason)
+
+    def spread(
+        self,
+        stem: str,
+        unit: str,
+        samples: Samples,
+        shares: Mapping[str, float],
+        what: str,
+        *,
+        independent: bool = True,
+    ) -> None:
+        """The mean and the percentiles of `samples`; intervals only where one sample says nothing of the next."""
+        name = f"{stem}_mean_{unit}"
+        self.put(name, float(samples.mean()) if len(samples) else None, f"no {what}")
+        between = mean_interval(samples) if independent else None
+        if between is not None:
+            self.intervals[name] = between
+        ordered = np.sort(samples)
         for short, share in shares.items():
-            needed = needed_samples(share)
-            if len(samples) >= needed:
-                self.put(f"{stem}_{short}_{unit}", float(np.quantile(samples, share, method="inverted_cdf")))
-            else:
-                self.put(f"{stem}_{short}_{unit}", None, f"{short} needs {needed} {what}; this run has {len(samples)}")
+            self.percentile(f"{stem}_{short}_{unit}", short, ordered, share, what, independent=independent)
+
+    def percentile(
+        self, name: str, short: str, ordered: Samples, share: float, what: str, *, independent: bool = True
+    ) -> None:
+        """One percentile of sorted samples, if there are enough of them for an interval."""
+        count, needed = len(ordered), needed_samples(share)
+        if count < needed:
+            self.put(name, None, f"{short} needs {needed} {what} to have an interval; this run has {count}")
+            return
+        self.put(name, float(ordered[rank(count, share)]))
+        ranks = interval_ranks(count, share) if independent else None
+        if ranks is not None:
+            self.intervals[name] = float(ordered[ranks[0]]), float(ordered[ranks[1]])
+
+    def over_all(self, stem: str, samples: Samples, failed: int) -> None:
+        """Percentiles over requests with `failed` ones behind all others: they took for ever."""
+        total = len(samples) + failed
+        ordered = np.concatenate([np.sort(samples), np.full(failed, np.inf)])
+        for short, share in _HIGH.items():
+            name = f"{stem}_{short}_all_ns"
+            if failed and rank(total, share) >= len(samples):
+                words = f"{failed} of {total} requests failed: the {STATISTICS[short]} is infinite"
+                self.put(name, None, words)
+                continue
+            self.percentile(name, short, ordered, share, "requests")
+            if self.intervals.get(name, (0.0, 0.0))[1] == np.inf:
+                del self.intervals[name]
 
 
 _HIGH = {"p50": 0.5, "p90": 0.9, "p99": 0.99}
@@ -92,9 +133,11 @@ def summarise(
     sheet = _Sheet()
     begin, end = min(r.sent_ns for r in requests), max(r.end_ns for r in requests)
     window = steady_window(requests, load)
-    _throughput(sheet, good, (begin, end), devices, "_whole_run", "")
-    _throughput(sheet, good, window, devices, "", "no moment with all slots busy")
-    _latency(sheet, good)
+    events = Events(good)
+    _throughput(sheet, good, events, (begin, end), devices, "_whole_run", "")
+    _throughput(sheet, good, events, window, devices, "", "no moment with all slots busy")
+    _latency(sheet, good, len(requests) - len(good))
+    _gaps(sheet, events)
     _goodput(sheet, good, end - begin, slo)
     lag_ns = np.array([r.sent_ns - r.scheduled_ns for r in requests], dtype=float)
     sheet.spread("schedule_lag", "ns", lag_ns, {"p99": 0.99}, "requests")
@@ -108,39 +151,19 @@ def summarise(
         duration_ns=end - begin,
         metrics={name: sheet.values[name] for name in METRICS},
         absent=sheet.absent,
+        intervals=sheet.intervals,
         marks=marks,
     )
 
 
-def steady_window(requests: Sequence[Request], load: Load) -> tuple[int, int] | None:
-    """The time in which the load was whole, ns since the run's start; null if there was none.
-
-    Closed loop: from when every slot's first request has its first token to when every slot's last one has, or to the
-    first end that no send followed. Beginning and end lie at the same phase of a request, so that slots in lockstep
-    neither gain nor lose part of one. Open loop: from the end of the first request, when the server is as full as the
-    rate makes it, to the last send.
-    """
-    by_send = sorted(requests, key=lambda request: request.sent_ns)
-    if not isinstance(load, ClosedLoop):
-        begin, end = by_send[0].end_ns, by_send[-1].sent_ns
-    else:
-        slots = load.concurrency
-        first, last = _all_began(by_send[:slots]), _all_began(by_send[-slots:])
-        if first is None or len(requests) < slots:
-            return None
-        drain = min(request.end_ns for request in requests if request.end_ns >= by_send[-1].sent_ns)
-        begin, end = first, drain if last is None else min(drain, last)
-    return (begin, end) if end > begin else None
-
-
-def _all_began(requests: Sequence[Request]) -> int | None:
-    """When the last of these had its first token; null if one never had any."""
-    times = [request.first_token_ns for request in requests if request.first_token_ns is not None]
-    return max(times) if len(times) == len(requests) else None
-
-
 def _throughput(
-    sheet: _Sheet, good: Sequence[Request], window: tuple[int, int] | None, devices: int, suffix: str, reason: str
+    sheet: _Sheet,
+    good: Sequence[Request],
+    events: Events,
+    window: tuple[int, int] | None,
+    devices: int,
+    suffix: str,
+    reason: str,
 ) -> None:
     names = [f"{kind}_tps_per_accelerator{suffix}" for kind in ("output", "input", "total")]
     if window is None or window[1] <= window[0]:
@@ -148,7 +171,7 @@ def _throughput(
             sheet.put(name, None, reason)
         return
     seconds = (window[1] - window[0]) / 1e9
-    output = sum(_tokens_inside(request, window) for request in good) if _all_counted(good) else None
+    output = _tokens_inside(good, events, window) if _all_counted(good) else None
     read = sum(r.input_tokens for r in good if r.first_token_ns is not None and _inside(r.first_token_ns, window))
     for name, tokens in zip(names, (output, read, None if output is None else output + read), strict=True):
         sheet.put(name, None if tokens is None else tokens / seconds / devices, _NO_USAGE)
@@ -163,36 +186,63 @@ def _inside(time_ns: int, window: tuple[int, int]) -> bool:
     return window[0] < time_ns <= window[1]
 
 
-def _tokens_inside(request: Request, window: tuple[int, int]) -> float:
+def _tokens_inside(good: Sequence[Request], events: Events, window: tuple[int, int]) -> float:
     """Output tokens that arrived in the window; a request's tokens are spread evenly over its events."""
-    if not request.event_ns or request.output_tokens is None:
-        return 0.0
-    event_ns = np.asarray(request.event_ns)
-    inside = np.count_nonzero((window[0] < event_ns) & (event_ns <= window[1]))
-    return inside / len(event_ns) * request.output_tokens
+    tokens = np.array([request.output_tokens for request in good], dtype=float)
+    return float((events.inside(window) / np.maximum(events.counts, 1) * tokens).sum())
 
 
-def _latency(sheet: _Sheet, good: Sequence[Request]) -> None:
+def _latency(sheet: _Sheet, good: Sequence[Request], failed: int) -> None:
     whole = [(r, r.first_token_ns, r.last_token_ns) for r in good]
     spans = [(r, first - r.sent_ns, last - r.sent_ns) for r, first, last in whole if first is not None and last]
     ttft_ns = np.array([first for _, first, _ in spans], dtype=float)
     e2el_ns = np.array([last for _, _, last in spans], dtype=float)
     counted = [(r.output_tokens, first, last) for r, first, last in spans if r.output_tokens is not None]
     tpot_ns = np.array([(last - first) / (n - 1) for n, first, last in counted if n >= 2 and last > first], dtype=float)
-    gaps_ns = [np.diff(np.array(r.event_ns, dtype=float)) for r in good if len(r.event_ns) > 1]
+    per_token_ns = np.array([last / n for n, _, last in counted if n], dtype=float)
+    with_tokens = "requests with counted tokens"
     sheet.spread("ttft", "ns", ttft_ns, _HIGH, "requests")
     sheet.spread("e2el", "ns", e2el_ns, _HIGH, "requests")
-    sheet.spread("tpot", "ns", tpot_ns, _HIGH, "requests with counted tokens")
-    sheet.spread("itl", "ns", np.concatenate(gaps_ns) if gaps_ns else np.array([]), _HIGH, "gaps")
-    sheet.spread("interactivity", "tps", 1e9 / tpot_ns, _LOW, "requests with counted tokens")
-    per_token_ns = np.array([last / n for n, _, last in counted if n], dtype=float)
-    sheet.put(
-        "normalised_interactivity_tps",
-        1e9 / float(np.quantile(per_token_ns, 0.5, method="inverted_cdf")) if len(per_token_ns) >= 5 else None,
-        f"the median needs 5 requests with counted tokens; this run has {len(per_token_ns)}",
-    )
+    sheet.spread("tpot", "ns", tpot_ns, _HIGH, with_tokens)
+    sheet.over_all("ttft", ttft_ns, failed)
+    sheet.over_all("e2el", e2el_ns, failed)
+    if len(counted) == len(spans):
+        sheet.over_all("tpot", tpot_ns, failed)
+    else:
+        for short in _HIGH:
+            sheet.put(f"tpot_{short}_all_ns", None, _NO_USAGE)
+    sheet.spread("interactivity", "tps", 1e9 / tpot_ns, _LOW, with_tokens)
+    sheet.spread("tpot_guidellm", "ns", per_token_ns, _HIGH, with_tokens)
+    # The figure is the inverse of a time, so its percentile is that of the times and its interval turns round.
+    name = "normalised_interactivity_tps"
+    sheet.percentile(name, "the median", np.sort(per_token_ns), 0.5, with_tokens)
+    median_ns, between = sheet.values[name], sheet.intervals.pop(name, None)
+    if median_ns is not None and between is not None:
+        sheet.put(name, 1e9 / median_ns)
+        sheet.intervals[name] = 1e9 / between[1], 1e9 / between[0]
     tokens = [n for n, _, _ in counted]
-    sheet.put("output_tokens_mean", sum(tokens) / len(tokens) if tokens else None, "no requests with counted tokens")
+    sheet.put("output_tokens_mean", sum(tokens) / len(tokens) if tokens else None, f"no {with_tokens}")
+    _first_events(sheet, good)
+
+
+def _first_events(sheet: _Sheet, good: Sequence[Request]) -> None:
+    waits_ns = [r.first_event_ns - r.sent_ns for r in good if r.first_event_ns is not None]
+    if len(waits_ns) < len(good):
+        sheet.lack("ttft_first_event", "ns", _HIGH, "when the first event came was not kept of every request")
+    else:
+        sheet.spread("ttft_first_event", "ns", np.array(waits_ns, dtype=float), _HIGH, "requests")
+
+
+def _gaps(sheet: _Sheet, events: Events) -> None:
+    """Latencies between tokens. Gaps of requests that decode together are the same gaps: they have no interval."""
+    gaps_ns = events.gaps_ns()
+    sheet.spread("itl", "ns", gaps_ns, _HIGH, "gaps", independent=False)
+    sheet.spread("itl_chunk", "ns", gaps_ns, _HIGH, "gaps", independent=False)
+    token_gaps_ns = events.token_gaps_ns()
+    if token_gaps_ns is None:
+        sheet.lack("itl_token", "ns", _HIGH, "the server did not tell how many tokens each event held")
+    else:
+        sheet.spread("itl_token", "ns", token_gaps_ns, _HIGH, "gaps", independent=False)
 
 
 def _goodput(sheet: _Sheet, good: Sequence[Request], duration_ns: int, slo: Slo | None) -> None:

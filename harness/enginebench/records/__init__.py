@@ -4,10 +4,7 @@ from enginebench.records.base import Scalar, content_hash, plain, record
 from enginebench.records.calibration import Calibration, CalibrationLevel
 from enginebench.records.demand import (
     Attempt,
-    ClosedLoop,
     Job,
-    Load,
-    OpenLoop,
     Point,
     Prompt,
     RunKey,
@@ -16,6 +13,7 @@ from enginebench.records.demand import (
     series_id,
 )
 from enginebench.records.lm_eval import LmEvalScore, LmEvalTask
+from enginebench.records.loads import ClosedLoop, Load, OpenLoop, Process, Replay, Segment, Steps
 from enginebench.records.outcome import (
     ClientProof,
     EngineInfo,
@@ -101,18 +99,22 @@ __all__ = [
     "Parallelism",
     "Point",
     "Precision",
+    "Process",
     "Prompt",
     "Provision",
     "Quality",
     "QualityCheck",
     "QualityRequest",
+    "Replay",
     "Request",
     "RequestStatus",
     "Result",
     "Run",
     "RunKey",
     "Scalar",
+    "Segment",
     "Slo",
+    "Steps",
     "TaskScore",
     "Thresholds",
     "Usage",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import field
 from typing import Literal
 
 from enginebench.records.base import record
@@ -62,6 +63,8 @@ class Request:
     older than the field."""
     seen: tuple[str, ...] = ()
     """What was met in the response, sorted: keys of `load.SEEN`."""
+    first_event_ns: int | None = None
+    """Arrival of the first event with a choice in it, be it without a token; null if none came or not kept."""
 
 
 @record
@@ -182,6 +185,11 @@ class Run:
     """What a reader must know, each a key of `report.MEANINGS`: `neighbour`, `failed_requests`, `short_output`, …"""
     client: ClientProof | None = None
     """What the load generator tells of itself; null in records older than the field."""
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Metric name to its 95 % interval within the run, low and high; a metric that is not named has none."""
+    spread_ns: int | None = None
+    """Closed loop: time over which the first sends of the slots were spread, ns; 0: all at once, a convoy; null: an
+    open loop, or a file older than the field, which measured convoys."""
 
 
 @record

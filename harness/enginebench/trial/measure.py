@@ -15,6 +15,7 @@ from enginebench.errors import TrialError
 from enginebench.load import LoadOutcome, Target
 from enginebench.records import Accelerator, ClosedLoop, EngineSample, Point, Prompt, Run, RunKey
 from enginebench.server import Server
+from enginebench.trial import pacing
 from enginebench.trial.workdir import Workdir
 
 _CLOSED_ONE = ClosedLoop(kind="closed", concurrency=1)
@@ -47,6 +48,7 @@ class Bench:
         self.devices = devices
         self.listen = listen
         self._chat_overhead = 0
+        self._expected_ns: dict[int, int] = {}
 
     def first_token(self) -> None:
         """Ask for one answer: neither an exit code nor `/health` proves that a server can write a token.
@@ -71,8 +73,11 @@ class Bench:
             point = self._point(index)
             if point.warmup_requests:
                 prompts = self._prompts(point, "warmup", 0, point.warmup_requests)
-                self._send(point, prompts, _warm_load(point), "warmup", 0)
+                outcome = self._send(point, prompts, _warm_load(point), "warmup", 0)
                 self._check_server()
+                took_ns = pacing.request_ns(outcome.requests)
+                if took_ns is not None:
+                    self._expected_ns[index] = took_ns
 
     def measure(self) -> None:
         """Measure the runs that are due, each kept on disk before the next begins."""
@@ -81,7 +86,9 @@ class Bench:
 
     def _run(self, position: int, key: RunKey) -> None:
         point = self._point(key.point)
-        prompts = self._prompts(point, "run", key.repeat, point.requests)
+        expected_ns = self._expected_ns.get(key.point)
+        spread_ns = pacing.spread_ns(point.load, expected_ns)
+        prompts = self._prompts(point, "run", key.repeat, pacing.requests(point, expected_ns))
         name = f"{self.workdir.state.trial}.{key.point}.{key.repeat}"
         self.listen({"event": "run", "position": position, "point": point.label(), "repeat": key.repeat})
         meter = usage.Meter(self.server_pids)
@@ -89,7 +96,7 @@ class Bench:
         before = self._ask_engine()
         meter.start()
         begun_ns = time.time_ns()
-        outcome = self._send(point, prompts, point.load, name, key.repeat, watched=True)
+        outcome = self._send(point, prompts, point.load, name, key.repeat, watched=True, spread_ns=spread_ns)
         ended_ns = time.time_ns()
         used = meter.stop()
         self._check_server()
@@ -118,7 +125,14 @@ class Bench:
             metrics=summary.metrics,
             absent=absent,
             usage=used,
-            marks=(*summary.marks, *self._marks(point, outcome), *usage.marks(used)),
+            marks=(
+                *summary.marks,
+                *self._marks(point, outcome),
+                *pacing.marks(point, spread_ns, outcome.duration_ns),
+                *usage.marks(used),
+            ),
+            intervals=summary.intervals,
+            spread_ns=spread_ns,
             client=outcome.proof,
         )
         self.workdir.add(run, outcome.requests)
@@ -176,6 +190,7 @@ class Bench:
         repeat: int,
         *,
         watched: bool = False,
+        spread_ns: int | None = None,
     ) -> LoadOutcome:
         job = self.attempt.job
         shown_ns = 0
@@ -196,6 +211,7 @@ class Bench:
             request_timeout_s=job.request_timeout_s,
             extra=self.pin_output(prompts[0].output_tokens),
             on_done=done,
+            slot_offsets_ns=pacing.slot_offsets_ns(how, spread_ns),
         )
 
     def _check_server(self) -> None:
