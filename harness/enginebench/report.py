@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from enginebench.metrics import METRICS
-from enginebench.night import Planned
 from enginebench.records import Job
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from enginebench.night import Planned
 
 SHOWN = ("output_tps_per_accelerator", "interactivity_mean_tps", "ttft_mean_ns", "tpot_mean_ns", "goodput_rps")
 """Metrics of the table of results."""

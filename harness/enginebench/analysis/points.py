@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from enginebench.analysis.intervals import interval
+from enginebench.intervals import interval
 from enginebench.metrics import METRICS
 
 KEY = ("night", "series", "engine", "engine_version", "lock_hash", "host")

@@ -35,6 +35,7 @@ from enginebench.records.quality import (
     TaskScore,
     Thresholds,
 )
+from enginebench.records.stopping import PointStop, Stop, StopFigure, Until
 from enginebench.records.subject import (
     Accelerator,
     Architecture,
@@ -92,6 +93,7 @@ __all__ = [
     "PackageSource",
     "Parallelism",
     "Point",
+    "PointStop",
     "Precision",
     "Prompt",
     "Provision",
@@ -105,8 +107,11 @@ __all__ = [
     "RunKey",
     "Scalar",
     "Slo",
+    "Stop",
+    "StopFigure",
     "TaskScore",
     "Thresholds",
+    "Until",
     "Usage",
     "Vendor",
     "VenvProvision",
