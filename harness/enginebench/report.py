@@ -26,6 +26,7 @@ MEANINGS: Mapping[str, str] = {
     "short_output": "answers are shorter than asked",
     "long_output": "answers are longer than asked",
     "unpinned_output": "nothing made the server write as many tokens as asked",
+    "input_uncounted": "no tokenizer was given: the input length is the server's own count of ordinary words",
     "input_length": "the server read another number of tokens than was sent",
     "coarse_events": "several tokens came in one event: ITL is not per token",
     "coarse_first": "the first event carried several tokens: TTFT is that of the last of them",

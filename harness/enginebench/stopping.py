@@ -13,9 +13,9 @@ def judge(values: Sequence[float | None], spent_s: float, until: Until, *, more:
 
     A run without the figure (null) counts as a repeat and tells nothing. `more` says whether another run could follow.
     The spread of the first few runs is itself a guess, so nothing is known before `at_least` of them gave the figure.
-    Looking again after every run costs some of the interval's 95 %: in 8,000 simulated points a noise level (log-normal,
-    the defaults) it held the truth in 95.1 % at 0.5 % noise, 94.2 % at 2 %, 92.7 % at 3 %, 93.8 % at 5 %; looking
-    from the third run on, in 95.2, 92.2, 90.7 and 92.8 %.
+    Looking again after every run costs some of the interval's 95 %: in 8,000 simulated points a noise level
+    (log-normal, the defaults) it held the truth in 95.1 % at 0.5 % noise, 94.2 % at 2 %, 92.7 % at 3 %, 93.8 % at 5 %;
+    looking from the third run on, in 95.2, 92.2, 90.7 and 92.8 %.
     """
     known = [value for value in values if value is not None]
     found = interval(known, [""] * len(known)) if known else None

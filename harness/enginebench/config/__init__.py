@@ -11,6 +11,7 @@ from enginebench.config.check import build, in_order, named, nearest
 from enginebench.config.documents import Document, load
 from enginebench.config.engine import engine_versions, read_engine, read_pins
 from enginebench.config.schema import Channel, Fact, Grid, Hardware, ResolvedGrid, Site
+from enginebench.config.slos import NamedSlo, read_slos
 from enginebench.errors import Mistake, UserError, mistake
 from enginebench.records import Engine, Model, PackageSource, Parallelism, Workload
 
@@ -19,6 +20,7 @@ __all__ = [
     "Fact",
     "Grid",
     "Hardware",
+    "NamedSlo",
     "ResolvedGrid",
     "Site",
     "engine_versions",
@@ -28,8 +30,10 @@ __all__ = [
     "read_hardware",
     "read_model",
     "read_site",
+    "read_slos",
     "read_workload",
     "shipped",
+    "slos",
 ]
 
 CHANNELS = ("latest", "nightly")
@@ -77,6 +81,11 @@ def hardware(vendor: str, product: str) -> Hardware | None:
         if part.vendor == vendor and any(piece == "*" or piece in lower for piece in part.match):
             return part
     return None
+
+
+def slos(*more: Path) -> Mapping[str, NamedSlo]:
+    """Every objective by name, of the shipped files and `more` of them; raises UserError."""
+    return {name: one for path in (*shipped("slos").values(), *more) for name, one in read_slos(path).items()}
 
 
 def read_site(path: Path) -> Site:

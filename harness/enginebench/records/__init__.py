@@ -14,6 +14,7 @@ from enginebench.records.demand import (
     Workload,
     series_id,
 )
+from enginebench.records.objective import Limit, Objective
 from enginebench.records.outcome import (
     EngineInfo,
     EngineSample,
@@ -83,11 +84,13 @@ __all__ = [
     "Inventory",
     "ItemOutcome",
     "Job",
+    "Limit",
     "Load",
     "LocalSource",
     "MetadataAlias",
     "Model",
     "ModelSource",
+    "Objective",
     "OpenLoop",
     "Overlay",
     "PackageSource",
