@@ -30,7 +30,10 @@ def find_model(url: str, wanted: str | None) -> str:
             f"its /v1/models answers HTTP {error.code}",
             "check the URL, or name the model with --model if the server lists none",
         ) from None
-    except (OSError, http.client.HTTPException) as error:
+    except http.client.HTTPException as error:
+        words = str(error).strip() or type(error).__name__
+        raise mistake(url, f"what answers there speaks no HTTP ({words[:80]})", "check host and port") from None
+    except OSError as error:
         reason = getattr(error, "reason", None) or error
         words = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
         raise mistake(url, f"no server answers there ({words})", "start it, or check host and port") from None

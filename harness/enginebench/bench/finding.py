@@ -16,6 +16,8 @@ MOST_LOOKS = 4
 """Runs at one level before it stays undecided."""
 DEFAULT_SECONDS = 1800.0
 """Budget of a search, s, unless told otherwise."""
+WITHIN = 0.05
+"""How narrow the bracket is to be, as a share."""
 _FIRST_SHARE = 8
 _BOUNDS = {"rate": (0.01, 10_000.0), "concurrency": (1.0, 4096.0)}
 
@@ -41,7 +43,12 @@ class Search:
         start = (asked.request_rate_rps if self.kind == "rate" else asked.max_concurrency) or 1
         lowest, highest = _BOUNDS[self.kind]
         return limit.search(
-            self._ask, start=float(start), lowest=lowest, highest=highest, whole=self.kind == "concurrency"
+            self._ask,
+            start=float(start),
+            lowest=lowest,
+            highest=highest,
+            within=WITHIN,
+            whole=self.kind == "concurrency",
         )
 
     def so_far(self) -> Found:
@@ -49,7 +56,8 @@ class Search:
         known = {level.level: level for level in self.levels}
         start = self.levels[0].level if self.levels else 1.0
         lowest, highest = _BOUNDS[self.kind]
-        return limit.search(known.get, start=start, lowest=lowest, highest=highest, whole=self.kind == "concurrency")
+        whole = self.kind == "concurrency"
+        return limit.search(known.get, start=start, lowest=lowest, highest=highest, within=WITHIN, whole=whole)
 
     def _ask(self, level: float) -> Level | None:
         """Measure at one level until it is decided; null if the budget allows no run of it."""
@@ -117,13 +125,15 @@ def steady(requests: Sequence[Request], how: Load) -> list[Request]:
     """The requests that met the load as it was asked for.
 
     Closed loop: not the first of each slot, which start together, nor those that end while slots stay empty. Open
-    loop: not those sent before the first ended, to a server emptier than the rate makes it.
+    loop: not those sent before the first ended, to a server emptier than the rate makes it; unless they are the most,
+    as where the rate is far beyond the server.
     """
     if isinstance(how, ClosedLoop):
         last_ns = max(request.sent_ns for request in requests)
         return [r for r in requests[how.concurrency :] if r.end_ns <= last_ns or r.status != "ok"]
     first_ns = min(request.end_ns for request in requests)
-    return [request for request in requests if request.sent_ns >= first_ns]
+    late = [request for request in requests if request.sent_ns >= first_ns]
+    return late if 2 * len(late) > len(requests) else list(requests)
 
 
 def backlog(requests: Sequence[Request]) -> tuple[float, float]:

@@ -116,9 +116,7 @@ class Session:
             requests=requests,
             summary=summary,
             marks=(*summary.marks, *(mark for mark, there in told.items() if there)),
-            outcome={
-                item.name: plain(getattr(outcome, item.name)) for item in fields(outcome) if item.name != "requests"
-            },
+            outcome={name: plain(getattr(outcome, name)) for name in told_of_outcome},
         )
         self.runs.append(one)
         return one
