@@ -105,6 +105,7 @@ def show_plan(planned: Planned, screen: Console) -> None:
     """Jobs with their points, skips with reasons, what is due, and the estimated accelerator-hours."""
     plan = planned.plan
     due = {attempt.job.id: len(attempt.runs) for attempt in planned.due.attempts}
+    most = "at most " if plan.until else ""
     screen.print(f"[b]{plan.grid}[/b] on {plan.site}: {len(plan.jobs)} jobs, one server start each", highlight=False)
     for job in plan.jobs:
         d = job.deployment
@@ -117,7 +118,7 @@ def show_plan(planned: Planned, screen: Console) -> None:
             soft_wrap=True,
         )
         screen.print(
-            f"    {due.get(job.id, 0)} of {len(job.run_keys())} runs due ({job.repeats} repeats of "
+            f"    {due.get(job.id, 0)} of {len(job.run_keys())} runs due ({most}{job.repeats} repeats of "
             f"{_points(job)}), {estimate}",
             highlight=False,
             soft_wrap=True,

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 from enginebench.intervals import interval
 from enginebench.records import Stop, Until
 
+SPOILT = frozenset({"neighbour", "stolen", "failed_requests"})
+"""Marks of runs that are left out of a figure while an unmarked run of the same point is there."""
+
 
 def judge(values: Sequence[float | None], spent_s: float, until: Until, *, more: bool = True) -> Stop | None:
     """Whether a point may end after runs that gave `values` of its figure and took `spent_s`; null: measure on.

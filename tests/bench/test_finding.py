@@ -1,4 +1,4 @@
-"""The search for a limit on servers whose limit is known: by its slots for a concurrency, by their capacity for a rate."""
+"""The search for a limit on servers whose limit is known: its slots for a concurrency, their capacity for a rate."""
 
 from __future__ import annotations
 

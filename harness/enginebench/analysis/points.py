@@ -9,6 +9,7 @@ import pandas as pd
 
 from enginebench.intervals import interval
 from enginebench.metrics import METRICS
+from enginebench.stopping import SPOILT
 
 KEY = ("night", "series", "engine", "engine_version", "lock_hash", "host")
 """What makes runs the same point: everything but repeats and server starts."""
@@ -31,8 +32,6 @@ _KEPT = (
     "harness_commit",
     "dummy_weights",
 )
-SPOILT = frozenset({"neighbour", "stolen", "failed_requests"})
-"""Marks of runs that are left out of a figure while an unmarked run of the same point is there."""
 FAILED = "failed_quality"
 """Mark of runs whose server gave wrong answers."""
 

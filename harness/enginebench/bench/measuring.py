@@ -14,7 +14,7 @@ from enginebench.bench.prompts import Prompts
 from enginebench.errors import mistake
 from enginebench.load import Target
 from enginebench.records import ClosedLoop, Load, OpenLoop, Prompt, Request, Stop, plain, record
-from enginebench.stopping import judge
+from enginebench.stopping import SPOILT, judge
 
 MOST_WARMUPS = 64
 """Warm-up requests of a run whose slots are more, unless told otherwise."""
@@ -130,7 +130,7 @@ class Session:
             self.run(how, self.asked.num_prompts, words)
             if until is None or all(request.status != "ok" for request in self.runs[-1].requests):
                 return None
-            values = [run.summary.metrics[until.figure] for run in self.runs]
+            values = [None if SPOILT & set(run.marks) else run.summary.metrics[until.figure] for run in self.runs]
             stop = judge(values, sum(run.summary.duration_ns for run in self.runs) / 1e9, until)
             value = values[-1]
             self.say(f"run {len(values)}: {until.figure} {'not known' if value is None else format(value, '.5g')}")

@@ -83,9 +83,9 @@ def hardware(vendor: str, product: str) -> Hardware | None:
     return None
 
 
-def slos(*more: Path) -> Mapping[str, NamedSlo]:
-    """Every objective by name, of the shipped files and `more` of them; raises UserError."""
-    return {name: one for path in (*shipped("slos").values(), *more) for name, one in read_slos(path).items()}
+def slos() -> Mapping[str, NamedSlo]:
+    """Every shipped objective by name."""
+    return {name: one for path in shipped("slos").values() for name, one in read_slos(path).items()}
 
 
 def read_site(path: Path) -> Site:
@@ -112,7 +112,7 @@ def read_grid(path: Path) -> ResolvedGrid:
     document = load(path)
     mistakes = list(_unknown_names(document, files))
     try:
-        grid, _ = named(Grid, path)
+        grid = _grid(document)
     except UserError as error:
         raise UserError(in_order([*mistakes, *error.mistakes])) from None
     mistakes += _impossible(grid, document)
@@ -128,6 +128,22 @@ def read_grid(path: Path) -> ResolvedGrid:
         workloads={name: read_workload(files["workloads"][name]) for name in wanted["workloads"]},
         **_engines(grid, document, files["engines"]),
     )
+
+
+def _grid(document: Document) -> Grid:
+    """The grid alone; where its `slo` is the name of a published one, with the limits that stand for it."""
+    if "name" in document.data:
+        raise mistake(document.place(("name",)), "key `name` is not for writing", "the file's name is its key")
+    data = {"name": document.path.stem, **document.data}
+    words = data.get("slo")
+    if isinstance(words, str):
+        files = _folder(document.path, "slos").values()
+        known = {name: one for path in files for name, one in read_slos(path).items()}
+        if words not in known:
+            raise mistake(document.place(("slo",)), f"no slo `{words}`", nearest(words, known))
+        limits = known[words].limits
+        data["slo"] = {"ttft_ms": limits.ttft_ms, "tpot_ms": limits.tpot_ms, "e2el_ms": limits.e2el_ms}
+    return build(Grid, document, data)
 
 
 def _engines(grid: Grid, document: Document, files: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
@@ -181,6 +197,25 @@ def _impossible(grid: Grid, document: Document) -> Iterable[Mistake]:
         yield Mistake(
             place=document.place(("loads",)), problem="`loads` is empty", remedy="list `concurrency` or `rate_rps`"
         )
+    if grid.until is not None:
+        if "repeats" in document.data:
+            yield Mistake(
+                place=document.place(("repeats",)),
+                problem="`repeats` and `until` both say how many runs",
+                remedy="keep one of them",
+            )
+        if grid.until.at_least > grid.until.at_most:
+            yield Mistake(
+                place=document.place(("until",)),
+                problem=f"`until` asks for at least {grid.until.at_least} runs and at most {grid.until.at_most}",
+                remedy="lower `at_least` or raise `at_most`",
+            )
+        if grid.until.figure == "goodput_rps" and grid.slo is None:
+            yield Mistake(
+                place=document.place(("until", "figure")),
+                problem="`until.figure` is goodput_rps and the grid states no limits for it",
+                remedy="add `slo:`",
+            )
     for index, item in enumerate(grid.include):
         if (item.concurrency is None) == (item.rate_rps is None):
             yield Mistake(
