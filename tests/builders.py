@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from enginebench.config import Fact, Grid, Hardware, ResolvedGrid
+from enginebench.config.loads import loads_of
 from enginebench.config.schema import Loads
 from enginebench.records import (
     Accelerator,
@@ -263,8 +264,10 @@ def a_grid(**changes: Any) -> Grid:
 def resolved(grid: Grid | None = None, *files: Model | Engine | Workload) -> ResolvedGrid:
     """`grid` with `files` and the default ones read in, each under its name."""
     known = [a_model(), an_engine(), a_workload(), *files]
+    grid = grid or a_grid()
     return ResolvedGrid(
-        grid=grid or a_grid(),
+        grid=grid,
+        loads=loads_of(grid.loads),
         models={item.name: item for item in known if isinstance(item, Model)},
         engines={item.name: item for item in known if isinstance(item, Engine)},
         workloads={item.name: item for item in known if isinstance(item, Workload)},

@@ -27,6 +27,10 @@ REQUEST_COLUMNS: Mapping[str, tuple[str, str]] = {
     "error": ("string", "what went wrong, in one line; null: nothing"),
     "first_chars": ("int32", "characters of text in the first token-bearing event"),
     "output_chars": ("int32", "characters of text in all token-bearing events"),
+    "first_event_ns": (
+        "int64",
+        "arrival of the first event with a choice, be it without a token, ns since the run's start; null: none came",
+    ),
 }
 """Column of `requests.parquet` to its type and meaning."""
 

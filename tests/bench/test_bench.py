@@ -64,9 +64,6 @@ def test_figures_are_the_servers_and_the_json_is_as_vllms(tmp_path, scripted):
     assert "unpinned_output" not in output
     ours = told["enginebench"]
     assert [run["metrics"]["success_share"] for run in ours["runs"]] == [1.0]
-    assert ours["other_definitions"]["itl_aiperf"]["mean_ms"] == told["mean_tpot_ms"]
-    # TTFT included: (40 + 5 x 5) / 6.
-    assert ours["other_definitions"]["tpot_guidellm"]["median_ms"] == pytest.approx(told["median_e2el_ms"] / 6)
     rows = pd.read_parquet(tmp_path / "out.parquet")
     assert len(rows) == 40
     assert list(rows["run"].unique()) == ["run-0"]

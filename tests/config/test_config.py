@@ -73,7 +73,7 @@ def test_every_site_that_ships_reads(path):
         ("engines: [vllm]", "engines: vllm", '3: `engines` is "vllm"; input should be a valid'),
         ("models: [smollm2-135m-instruct]", "models: [smollm2]", "2: no model `smollm2`; did you mean `smollm2-135m"),
         ("models: [smollm2-135m-instruct]\n", "", "1: key `models` is missing; add `models:`"),
-        ("loads: {concurrency: [1, 2]}", "loads: {}", "6: `loads` is empty; list `concurrency` or `rate_rps`"),
+        ("loads: {concurrency: [1, 2]}", "loads: {}", "6: `loads` is empty; list `concurrency`, `rate_rps` or `rates`"),
         ("loads: {concurrency: [1, 2]}", "loads: {rate_rps: [0]}", "6: `loads.rate_rps.0` is 0; input should be"),
         (
             "repeats",

@@ -62,7 +62,8 @@ def test_three_mistakes_are_three_lines_in_the_order_of_the_file(told: Told) -> 
     models = ", ".join(sorted(config.shipped("models")))
     assert told(THREE_MISTAKES) == [
         f"g:2: no model `smolm2-135m-instruct`; did you mean `smollm2-135m-instruct`? known: {models}",
-        "g:7: unknown key `loads.concurency`; did you mean `concurrency`? known: concurrency, rate_rps",
+        "g:7: unknown key `loads.concurency`; did you mean `concurrency`? known: concurrency, ramp_s, "
+        "rate_rps, rates, start",
         'g:8: `repeats` is "three"; input should be a valid integer',
     ]
 

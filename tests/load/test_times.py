@@ -72,6 +72,7 @@ def test_a_role_only_chunk_is_not_the_first_token(scripted):
     (request,) = send(engine, some, closed(1), api="chat").requests
     assert request.status == "ok"
     assert request.first_token_ns - request.sent_ns >= 119 * MS
+    assert request.first_event_ns - request.sent_ns < 60 * MS
     assert len(request.event_ns) == 6
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from builders import (
@@ -18,7 +20,7 @@ from builders import (
 )
 from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
 from enginebench.plan.estimate import START_S
-from enginebench.records import Job, RunKey, series_id
+from enginebench.records import Job, Replay, RunKey, Segment, Steps, series_id
 
 
 def plan_of(*jobs: Job) -> Plan:
@@ -73,13 +75,31 @@ def test_a_planned_job_is_due_by_the_id_under_which_it_was_measured() -> None:
 REQUEST_S = 0.04
 
 
+def run_s(**point: object) -> float:
+    return run_seconds(a_deployment(), a_point(**point), a_part(), {})
+
+
 def test_a_closed_loop_takes_its_waves() -> None:
-    assert run_seconds(a_deployment(), a_point(load=closed(4), requests=16), a_part(), {}) == pytest.approx(
-        4 * REQUEST_S
+    assert run_s(load=replace(closed(4), start="convoy"), requests=16) == pytest.approx(4 * REQUEST_S)
+    assert run_s(load=replace(closed(5), start="convoy"), requests=16) == pytest.approx(4 * REQUEST_S)
+
+
+def test_a_closed_loop_with_spread_starts_takes_the_time_between_its_first_and_last_slot_more() -> None:
+    assert run_s(load=closed(4), requests=16) == pytest.approx(4.75 * REQUEST_S)
+    assert run_s(load=closed(1), requests=16) == pytest.approx(16 * REQUEST_S)
+    assert run_s(load=replace(closed(4), ramp_s=8.0), requests=16) == pytest.approx(4 * REQUEST_S + 6)
+
+
+def test_a_run_of_at_least_some_seconds_is_planned_with_them() -> None:
+    assert run_s(load=replace(closed(4), start="convoy"), requests=16, at_least_s=30.0) == pytest.approx(30)
+
+
+def test_steps_take_their_segments_and_a_trace_its_own_time() -> None:
+    steps = Steps(
+        kind="steps", segments=(Segment(rate_rps=1.0, duration_s=10.0), Segment(rate_rps=4.0, duration_s=5.0))
     )
-    assert run_seconds(a_deployment(), a_point(load=closed(5), requests=16), a_part(), {}) == pytest.approx(
-        4 * REQUEST_S
-    )
+    assert run_s(load=steps, requests=30) == pytest.approx(15)
+    assert run_s(load=Replay(kind="replay", name="t", offsets_ns=(0, 7 * 10**9)), requests=2) == pytest.approx(7)
 
 
 def test_an_open_loop_takes_as_long_as_its_arrivals() -> None:

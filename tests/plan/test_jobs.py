@@ -16,9 +16,9 @@ from builders import (
     resolved,
 )
 from enginebench.config import Grid, ResolvedGrid
-from enginebench.config.schema import Include, Limits, Loads, Requests
+from enginebench.config.schema import Include, Limits, Loads, Rate, Requests
 from enginebench.plan import Plan, make_plan
-from enginebench.records import Parallelism, Slo
+from enginebench.records import Parallelism, Segment, Slo
 
 
 def plan_of(grid: ResolvedGrid | Grid | None = None, count: int = 8) -> Plan:
@@ -116,6 +116,24 @@ def test_requests_of_a_run_grow_with_its_slots() -> None:
     assert [(point.load.label(), point.requests, point.warmup_requests) for point in job.points] == [
         ("c1", 5, 2), ("c2", 6, 4), ("c8", 24, 16), ("r0.5", 16, 2),
     ]  # fmt: skip
+
+
+def test_a_shortest_run_is_more_requests_of_a_rate_and_left_to_the_warm_up_in_a_closed_loop() -> None:
+    rule = Requests(open_loop=16, at_least_s=60.0)
+    steps = Rate(steps=(Segment(rate_rps=2.0, duration_s=5.0), Segment(rate_rps=2.0, to_rps=8.0, duration_s=2.0)))
+    loads = Loads(concurrency=(2,), rate_rps=(0.1, 2.0), rates=(steps,))
+    (job,) = plan_of(a_grid(requests=rule, loads=loads)).jobs
+    assert [(point.load.label(), point.requests, point.at_least_s) for point in job.points] == [
+        ("c2", 8, 60.0), ("r0.1", 16, 0.0), ("r2", 120, 0.0), ("s2x5+2-8x2", 20, 0.0),
+    ]  # fmt: skip
+
+
+def test_start_and_ramp_hold_for_every_closed_loop_of_the_grid() -> None:
+    loads = Loads(concurrency=(2,), start="convoy")
+    (job,) = plan_of(a_grid(loads=loads, include=(include(),))).jobs
+    assert [point.load.label() for point in job.points] == ["c2-convoy", "c16-convoy"]
+    (job,) = plan_of(a_grid(loads=Loads(concurrency=(2,), ramp_s=2.5))).jobs
+    assert [point.load.label() for point in job.points] == ["c2-ramp2.5"]
 
 
 def test_limits_people_write_in_ms_are_ns_in_a_point() -> None:

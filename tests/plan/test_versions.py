@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from builders import a_build, a_grid, a_part, an_engine, an_inventory, resolved
 from enginebench.config import Grid
 from enginebench.config.schema import Exclude, Loads, Match
@@ -16,8 +18,7 @@ def plan_of(grid: Grid) -> Plan:
     """A plan in which `quick` is the newest version, as `quick@latest` turns out to be."""
     whole = resolved(grid)
     engines = {"quick": NEW, "quick@1.2.2": OLD, "quick@latest": NEW, "slow": OTHER}
-    return make_plan(type(whole)(grid=grid, models=whole.models, engines=engines, workloads=whole.workloads),
-                     an_inventory(8), a_part())  # fmt: skip
+    return make_plan(replace(whole, engines=engines), an_inventory(8), a_part())
 
 
 def a_night(**changes: object) -> Grid:
@@ -70,7 +71,6 @@ def test_a_version_without_a_build_is_skipped_under_its_name() -> None:
     grid = a_night()
     whole = resolved(grid)
     engines = {"quick": NEW, "quick@1.2.2": an_engine(version="1.2.2", builds={"cpu": a_build()}), "slow": OTHER}
-    plan = make_plan(type(whole)(grid=grid, models=whole.models, engines=engines, workloads=whole.workloads),
-                     an_inventory(8), a_part())  # fmt: skip
+    plan = make_plan(replace(whole, engines=engines), an_inventory(8), a_part())
     (skip,) = plan.skips
     assert (skip.combination.engine, skip.reason) == ("quick@1.2.2", "engine quick 1.2.2 has no build for nvidia")

@@ -1,4 +1,4 @@
-"""Latencies of many requests as one pool of samples, and what other tools mean by the same words. Pure."""
+"""Latencies and peaks of many requests as one pool. Pure."""
 
 from __future__ import annotations
 
@@ -65,28 +65,6 @@ def spread(values_ns: NDArray[np.float64]) -> Spread:
         p99_ms=float(np.quantile(ms, P99, method="inverted_cdf")) if enough else None,
         why_no_p99="" if enough else f"p99 needs {needed_samples(P99)} samples, here are {n}",
     )
-
-
-def other_definitions(requests: Sequence[Request]) -> Mapping[str, Mapping[str, object]]:
-    """What other tools call by our words, under names of their own, to match a published figure."""
-    own = samples_ns(requests)
-    last = [(r, (r.last_token_ns or 0) - r.sent_ns) for r in requests if r.status == "ok" and r.last_token_ns]
-    per_token = np.array([span / r.output_tokens for r, span in last if r.output_tokens], dtype=float)
-    told = (
-        ("tpot_guidellm", per_token, "(last token - send) / output tokens, per request, TTFT included"),
-        ("itl_guidellm", own["tpot"], "(E2EL - TTFT) / (output tokens - 1), per request: TPOT here"),
-        ("itl_aiperf", own["tpot"], "(E2EL - TTFT) / (output tokens - 1), per request: TPOT here"),
-        (
-            "itl_chunk",
-            own["itl"],
-            "gap between token-bearing chunks, over all gaps: ITL here, in vLLM and in SGLang",
-        ),
-    )
-    return {
-        name: {"formula": formula, "mean_ms": found.mean_ms, "median_ms": found.median_ms, "p99_ms": found.p99_ms}
-        for name, values, formula in told
-        for found in (spread(values),)
-    }
 
 
 def most_in_flight(requests: Sequence[Request]) -> int:

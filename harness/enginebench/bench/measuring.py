@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from enginebench import load, metrics
+from enginebench import arrivals, load, metrics
 from enginebench.bench.options import Settings
 from enginebench.bench.prompts import Prompts
 from enginebench.errors import mistake
@@ -62,6 +62,7 @@ class Session:
         self.say = say
         self.runs: list[BenchRun] = []
         self._begun_ns: int | None = None
+        self._request_ns = 0
 
     def first_request(self) -> None:
         """Ask for two tokens: proof that the server takes such requests, and its count of the input's tokens.
@@ -87,8 +88,10 @@ class Session:
         count = min(slots, MOST_WARMUPS) if self.asked.num_warmups is None else self.asked.num_warmups
         if count:
             self.show(f"warming up with {count} requests")
-            warm = ClosedLoop(kind="closed", concurrency=min(slots, count))
-            self._send(self.prompts.make(count, self._seed("warmup", 0)), warm, "warmup")
+            warm = ClosedLoop(kind="closed", concurrency=min(slots, count), start="convoy")
+            outcome = self._send(self.prompts.make(count, self._seed("warmup", 0)), warm, "warmup")
+            took_ns = sorted(one.end_ns - one.sent_ns for one in outcome.requests if one.status == "ok")
+            self._request_ns = took_ns[len(took_ns) // 2] if took_ns else 0
 
     def run(self, how: Load, count: int, words: str) -> BenchRun:
         """Measure one run of `count` requests."""
@@ -155,7 +158,16 @@ class Session:
             request_timeout_s=REQUEST_TIMEOUT_S,
             extra=self.asked.body,
             on_done=done,
+            slot_offsets_ns=self._slots(how),
         )
+
+    def _slots(self, how: Load) -> tuple[int, ...] | None:
+        """First sends of a closed loop's slots: over the time a request of the warm-up took, so that slots that start
+        together do not stay together; at once where that was asked for or no warm-up told.
+        """
+        if not isinstance(how, ClosedLoop) or how.start == "convoy" or not self._request_ns:
+            return None
+        return arrivals.slot_offsets_ns(how, self._request_ns)
 
     def _seed(self, purpose: str, repeat: int) -> int:
         """A seed for each purpose and run, the same on every engine."""
@@ -167,14 +179,16 @@ def load_of(asked: Settings) -> Load:
     """How the requests of a measurement arrive; a rate of `inf` without a concurrency sends all at once."""
     if asked.request_rate_rps is not None:
         return open_loop(asked, asked.request_rate_rps)
-    return ClosedLoop(kind="closed", concurrency=asked.max_concurrency or asked.num_prompts)
+    if asked.max_concurrency is not None:
+        return ClosedLoop(kind="closed", concurrency=asked.max_concurrency)
+    return ClosedLoop(kind="closed", concurrency=asked.num_prompts, start="convoy")
 
 
 def open_loop(asked: Settings, rate_rps: float) -> OpenLoop:
     """Arrivals at a rate, with the burstiness that was asked for."""
-    if asked.burstiness != 1.0:
-        raise mistake(f"--burstiness {asked.burstiness:g}", "only Poisson arrivals are known", "leave it out")
-    return OpenLoop(kind="open", rate_rps=rate_rps)
+    if asked.burstiness == 1.0:
+        return OpenLoop(kind="open", rate_rps=rate_rps)
+    return OpenLoop(kind="open", rate_rps=rate_rps, arrivals="gamma", burstiness=asked.burstiness)
 
 
 def nothing_but_failures(runs: Sequence[BenchRun]) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 
 from enginebench import __version__
 from enginebench.analysis.limit import Found
-from enginebench.bench.figures import most_in_flight, most_tokens_in_a_second, other_definitions, samples_ns, spread
+from enginebench.bench.figures import most_in_flight, most_tokens_in_a_second, samples_ns, spread
 from enginebench.bench.measuring import BenchRun
 from enginebench.bench.options import Settings
 from enginebench.intervals import interval
@@ -48,7 +48,7 @@ def result(
     if asked.detailed:
         top |= _details(runs)
     told = _told(asked, every, stop, found, interrupted)
-    return {**top, "enginebench": {**told, "other_definitions": other_definitions(requests)}}
+    return {**top, "enginebench": told}
 
 
 def _load(asked: Settings, runs: Sequence[BenchRun]) -> dict[str, Any]:

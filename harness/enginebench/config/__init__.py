@@ -10,6 +10,7 @@ from enginebench import assets
 from enginebench.config.check import build, in_order, named, nearest
 from enginebench.config.documents import Document, load
 from enginebench.config.engine import engine_versions, read_engine, read_pins
+from enginebench.config.loads import doubles, load_mistakes, loads_of
 from enginebench.config.schema import Channel, Fact, Grid, Hardware, ResolvedGrid, Site
 from enginebench.config.slos import NamedSlo, read_slos
 from enginebench.errors import Mistake, UserError, mistake
@@ -118,6 +119,9 @@ def read_grid(path: Path) -> ResolvedGrid:
     mistakes += _impossible(grid, document)
     if mistakes:
         raise UserError(in_order(mistakes))
+    loads = loads_of(grid.loads, path.parent)
+    if twice := list(doubles(loads, grid.loads, document)):
+        raise UserError(in_order(twice))
     wanted = {
         "models": [*grid.models, *(item.model for item in grid.include)],
         "workloads": [*grid.workloads, *(item.workload for item in grid.include)],
@@ -126,6 +130,7 @@ def read_grid(path: Path) -> ResolvedGrid:
         grid=grid,
         models={name: read_model(files["models"][name]) for name in wanted["models"]},
         workloads={name: read_workload(files["workloads"][name]) for name in wanted["workloads"]},
+        loads=loads,
         **_engines(grid, document, files["engines"]),
     )
 
@@ -192,30 +197,32 @@ def _names_a(location: tuple[str | int, ...]) -> str | None:
     return None
 
 
-def _impossible(grid: Grid, document: Document) -> Iterable[Mistake]:
-    if not (grid.loads.concurrency or grid.loads.rate_rps):
+def _until_mistakes(grid: Grid, document: Document) -> Iterable[Mistake]:
+    if grid.until is None:
+        return
+    if "repeats" in document.data:
         yield Mistake(
-            place=document.place(("loads",)), problem="`loads` is empty", remedy="list `concurrency` or `rate_rps`"
+            place=document.place(("repeats",)),
+            problem="`repeats` and `until` both say how many runs",
+            remedy="keep one of them",
         )
-    if grid.until is not None:
-        if "repeats" in document.data:
-            yield Mistake(
-                place=document.place(("repeats",)),
-                problem="`repeats` and `until` both say how many runs",
-                remedy="keep one of them",
-            )
-        if grid.until.at_least > grid.until.at_most:
-            yield Mistake(
-                place=document.place(("until",)),
-                problem=f"`until` asks for at least {grid.until.at_least} runs and at most {grid.until.at_most}",
-                remedy="lower `at_least` or raise `at_most`",
-            )
-        if grid.until.figure == "goodput_rps" and grid.slo is None:
-            yield Mistake(
-                place=document.place(("until", "figure")),
-                problem="`until.figure` is goodput_rps and the grid states no limits for it",
-                remedy="add `slo:`",
-            )
+    if grid.until.at_least > grid.until.at_most:
+        yield Mistake(
+            place=document.place(("until",)),
+            problem=f"`until` asks for at least {grid.until.at_least} runs and at most {grid.until.at_most}",
+            remedy="lower `at_least` or raise `at_most`",
+        )
+    if grid.until.figure == "goodput_rps" and grid.slo is None:
+        yield Mistake(
+            place=document.place(("until", "figure")),
+            problem="`until.figure` is goodput_rps and the grid states no limits for it",
+            remedy="add `slo:`",
+        )
+
+
+def _impossible(grid: Grid, document: Document) -> Iterable[Mistake]:
+    yield from load_mistakes(grid.loads, document)
+    yield from _until_mistakes(grid, document)
     for index, item in enumerate(grid.include):
         if (item.concurrency is None) == (item.rate_rps is None):
             yield Mistake(

@@ -12,10 +12,13 @@ from annotated_types import Ge, Gt, Le, MinLen
 from enginebench.records import (
     Engine,
     EngineBuild,
+    Load,
     Model,
     Parallelism,
+    Process,
     QualityRequest,
     Scalar,
+    Segment,
     Slo,
     Until,
     Vendor,
@@ -97,13 +100,39 @@ class Site:
 
 
 @record
+class Rate:
+    """One open loop: a rate, a rate in steps, or the times of a trace."""
+
+    rate_rps: Annotated[float, Gt(0)] | None = None
+    """Mean rate, requests a second."""
+    steps: tuple[Segment, ...] | None = None
+    """Stretches with a rate each: `{rate_rps: 1, to_rps: 8, duration_s: 30}` climbs from 1 to 8 in half a minute."""
+    replay: str | None = None
+    """A trace, a path relative to the grid's file: a line a request, with seconds, or JSON with `timestamp` in ms."""
+    arrivals: Process | None = None
+    """How arrivals lie around the rate; null: gamma where `burstiness` is given, else Poisson."""
+    burstiness: Annotated[float, Gt(0)] | None = None
+    """Shape of the gamma distribution of the gaps: 1 is Poisson, less comes in bursts."""
+    speed: Annotated[float, Gt(0)] | None = None
+    """Trace: how many times as fast; null: as it was."""
+    first: Annotated[int, Ge(2)] | None = None
+    """Trace: only so many requests from its beginning; null: all."""
+
+
+@record
 class Loads:
     """How requests arrive; every entry is one load."""
 
     concurrency: tuple[Count, ...] = ()
     """Closed loops: requests in flight."""
+    start: Literal["spread", "convoy"] = "spread"
+    """First sends of a closed loop's slots: spread over the time that a request takes, or all at once."""
+    ramp_s: Annotated[float, Gt(0)] | None = None
+    """Time to spread them over; null: what a request takes by the warm-up."""
     rate_rps: tuple[Annotated[float, Gt(0)], ...] = ()
     """Open loops: mean Poisson rates, requests a second."""
+    rates: tuple[Rate, ...] = ()
+    """Open loops with more to say than a Poisson rate."""
 
 
 @record
@@ -115,7 +144,9 @@ class Requests:
     at_least: Count = 8
     """Closed loop: fewest of a run."""
     open_loop: Count = 32
-    """Open loop: requests of a run."""
+    """Open loop: requests of a run; steps and traces have a number of their own."""
+    at_least_s: Annotated[float, Ge(0)] = 0.0
+    """Shortest run: one that would be over sooner sends more requests; 0: any."""
     warmup_per_slot: Annotated[int, Ge(0)] = 1
     """Requests a slot sent before the first run of a point."""
 
@@ -258,5 +289,7 @@ class ResolvedGrid:
     engines: Mapping[str, Engine]
     """Under the words of the grid (`vllm@0.31.0`); where those are a channel, the newest version listed."""
     workloads: Mapping[str, Workload]
+    loads: tuple[Load, ...] = ()
+    """Every load of the cross product, traces read in, in the grid's order."""
     channels: Mapping[str, Channel] = field(default_factory=dict)
     """Engines still to be replaced by what their channel stands for."""

@@ -58,10 +58,12 @@ def measure(
     request_timeout_s: float,
     extra: Mapping[str, object] | None = None,
     on_done: Callable[[int], None] | None = None,
+    slot_offsets_ns: Sequence[int] | None = None,
 ) -> LoadOutcome:
     """Send every prompt once as `load` says and wait for all answers; a failure is a request's status, never raised.
 
     `extra` are further JSON fields of the body. `on_done` is called with the number of requests ended so far.
+    `slot_offsets_ns`: closed loop, when slot i sends its first request, ns after the start; null: all at once.
     """
     host, address = _address(target.url)
     wire = [_bytes(host, target, prompt, extra or {}) for prompt in prompts]
@@ -69,15 +71,13 @@ def measure(
     slots = load.concurrency if isinstance(load, ClosedLoop) else len(prompts)
     started = datetime.now(UTC).isoformat(timespec="milliseconds")
     loop = _Loop(address, wire, due, slots, request_timeout_s, on_done)
+    if due is None:
+        loop.begin_ns.extend(slot_offsets_ns or [0] * loop.slots)
     exchanges = loop.run()
-    requests = tuple(
-        _request(exchange, prompt, run, index, loop.begun_ns)
-        for index, (exchange, prompt) in enumerate(zip(exchanges, prompts, strict=True))
-    )
-    first = min(request.sent_ns for request in requests)
-    return LoadOutcome(
-        requests=requests, started_utc=started, duration_ns=max(request.end_ns for request in requests) - first
-    )
+    pairs = enumerate(zip(exchanges, prompts, strict=True))
+    requests = tuple(_request(exchange, prompt, run, index, loop.begun_ns) for index, (exchange, prompt) in pairs)
+    lasted_ns = max(request.end_ns for request in requests) - min(request.sent_ns for request in requests)
+    return LoadOutcome(requests=requests, started_utc=started, duration_ns=lasted_ns)
 
 
 def _address(url: str) -> tuple[str, tuple[socket.AddressFamily, tuple[object, ...]]]:
@@ -120,8 +120,7 @@ class _Exchange:
 
     def __init__(self, scheduled_ns: int) -> None:
         self.scheduled_ns = scheduled_ns
-        self.sent_ns = 0
-        self.end_ns = 0
+        self.sent_ns = self.end_ns = 0
         self.reads: list[tuple[int, bytes]] = []
         self.broken: RequestStatus | None = None
         self.reason: str | None = None
@@ -155,9 +154,7 @@ class _Loop:
         timeout_s: float,
         on_done: Callable[[int], None] | None,
     ) -> None:
-        self.address = address
-        self.wire = wire
-        self.due = due
+        self.address, self.wire, self.due = address, wire, due
         self.slots = min(slots, len(wire))
         self.timeout_ns = round(timeout_s * 1e9)
         self.on_done = on_done
@@ -165,9 +162,9 @@ class _Loop:
         self.selector = selectors.DefaultSelector()
         self.idle: deque[_Connection] = deque()
         self.free: deque[int] = deque()
+        self.begin_ns: deque[int] = deque()
         self.exchanges: list[_Exchange | None] = [None] * len(wire)
-        self.next = 0
-        self.ended = 0
+        self.next = self.ended = 0
         self.deadlines: list[tuple[int, int]] = []
         self.by_index: dict[int, _Connection] = {}
 
@@ -180,9 +177,7 @@ class _Loop:
         gc.disable()
         try:
             self.begun_ns = time.monotonic_ns()
-            if self.due is None:
-                self.free.extend([self.begun_ns] * self.slots)
-                self._refill()
+            self._begin_slots()
             while self.ended < len(self.wire):
                 self._turn()
         finally:
@@ -195,12 +190,15 @@ class _Loop:
 
     def _turn(self) -> None:
         """Wait for whatever comes first, an answer, an arrival or a time limit, and deal with it."""
+        self._begin_slots()
         now = time.monotonic_ns()
         while self.due is not None and self.next < len(self.wire) and self.begun_ns + self.due[self.next] <= now:
             self._send_next(self.begun_ns + self.due[self.next])
         until = now + 1_000_000_000
         if self.due is not None and self.next < len(self.wire):
             until = min(until, self.begun_ns + self.due[self.next])
+        elif self.begin_ns:
+            until = min(until, self.begun_ns + self.begin_ns[0])
         for key, events in self.selector.select(max(0.0, (until - now) / 1e9)):
             connection: _Connection = key.data
             if events & selectors.EVENT_WRITE:
@@ -214,6 +212,12 @@ class _Loop:
             if late is not None:
                 self._break(late, "timeout", f"no end within {self.timeout_ns / 1e9:g} s")
         self._refill()
+
+    def _begin_slots(self) -> None:
+        """Closed loop: the first request of every slot whose time has come."""
+        while self.begin_ns and self.begun_ns + self.begin_ns[0] <= time.monotonic_ns():
+            self.free.append(self.begun_ns + self.begin_ns.popleft())
+            self._refill()
 
     def _refill(self) -> None:
         """Closed loop: the next request for every slot that became free, also by a send that failed at once."""
@@ -342,14 +346,11 @@ class _Loop:
             index = connection.index
             self._release(connection)
             connection.socket.close()
-            self._send_fresh(index, exchange)
+            kept, self.idle = self.idle, deque()
+            self._send(index, exchange)
+            self.idle = kept
         else:
             self._break(connection, "truncated" if exchange.reads else "connection", reason)
-
-    def _send_fresh(self, index: int, exchange: _Exchange) -> None:
-        kept, self.idle = self.idle, deque()
-        self._send(index, exchange)
-        self.idle = kept
 
     def _break(self, connection: _Connection, broken: RequestStatus | None, reason: str | None) -> None:
         exchange = connection.exchange
@@ -387,6 +388,7 @@ def _request(exchange: _Exchange, prompt: Prompt, run: str, index: int, begun_ns
         event_ns=events,
         first_chars=found.first_chars,
         output_chars=found.output_chars,
+        first_event_ns=None if found.first_event_ns is None else found.first_event_ns - begun_ns,
         input_tokens=prompt.input_tokens,
         output_tokens=found.output_tokens,
         asked_output_tokens=prompt.output_tokens,

@@ -32,6 +32,8 @@ class Reading:
     """`usage.prompt_tokens` of the last usage seen."""
     cached_tokens: int | None
     """`usage.prompt_tokens_details.cached_tokens` of the last usage seen."""
+    first_event_ns: int | None = None
+    """Arrival of the first event with a choice in it, be it without a token; null if none came."""
 
 
 def read(reads: Sequence[tuple[int, bytes]], broken: RequestStatus | None, reason: str | None) -> Reading:
@@ -119,6 +121,7 @@ def _events(
 ) -> Reading:
     stretch_ends = [end for end, _ in ends]
     event_ns: list[int] = []
+    first_event_ns: int | None = None
     chars: list[int] = []
     usage: dict[str, Any] = {}
     finished, bad = False, None
@@ -139,9 +142,11 @@ def _events(
                 usage = event.get("usage") or usage
                 bears, ends_here = _bears_token(event)
                 finished = finished or ends_here or bool(event.get("usage") and not event.get("choices"))
+                if bears or (first_event_ns is None and event.get("choices")):
+                    came_ns = clock.at(line_end + ends[bisect.bisect_right(stretch_ends, line_end)][1])
+                    first_event_ns = came_ns if first_event_ns is None else first_event_ns
                 if bears:
-                    shift = ends[bisect.bisect_right(stretch_ends, line_end)][1]
-                    event_ns.append(clock.at(line_end + shift))
+                    event_ns.append(came_ns)
                     chars.append(_chars(event))
         at = line_end + 1
     status, error = _verdict(bad, broken, reason, finished, bool(event_ns))
@@ -155,6 +160,7 @@ def _events(
         output_tokens=_count(usage, "completion_tokens"),
         input_tokens=_count(usage, "prompt_tokens"),
         cached_tokens=_count(usage.get("prompt_tokens_details") or {}, "cached_tokens"),
+        first_event_ns=first_event_ns,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from enginebench import arrivals
 from enginebench.config import Hardware
 from enginebench.records import Attempt, ClosedLoop, Deployment, Point, series_id
 
@@ -24,9 +25,13 @@ def run_seconds(deployment: Deployment, point: Point, part: Hardware | None, mea
     bandwidth = part.memory_bandwidth_bytes_per_s.value if part else _ASSUMED_BANDWIDTH
     step_s = weights / (bandwidth * deployment.devices)
     request_s = step_s * point.workload.osl_tokens
-    if isinstance(point.load, ClosedLoop):
-        return request_s * -(-point.requests // point.load.concurrency)
-    return max(point.requests / point.load.rate_rps, request_s)
+    load = point.load
+    if not isinstance(load, ClosedLoop):
+        return max(arrivals.span_s(load, point.requests), request_s)
+    waves_s = request_s * -(-point.requests // load.concurrency)
+    spread_s = 0.0 if load.start == "convoy" else load.ramp_s or request_s
+    # The last slot begins its first request that much later than the first one does.
+    return max(waves_s, point.at_least_s) + spread_s * (load.concurrency - 1) / load.concurrency
 
 
 def job_seconds(attempt: Attempt, part: Hardware | None, measured: Mapping[str, float]) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
-from enginebench import engines
+from enginebench import arrivals, engines
 from enginebench.config import Grid, Hardware, ResolvedGrid
-from enginebench.config.schema import Constraint, Match
+from enginebench.config.schema import Constraint, Match, Requests
 from enginebench.plan.fit import missing_support, too_large, too_long
 from enginebench.records import (
     ClosedLoop,
@@ -65,16 +66,15 @@ class Plan:
     """When a point needs no more runs than it has; null: all are measured."""
 
 
-def combinations(grid: Grid) -> Iterator[Combination]:
+def combinations(resolved: ResolvedGrid) -> Iterator[Combination]:
     """Every cell of the cross product in the order in which the grid lists its axes, then the includes."""
-    loads: list[Load] = [ClosedLoop(kind="closed", concurrency=value) for value in grid.loads.concurrency]
-    loads += [OpenLoop(kind="open", rate_rps=value) for value in grid.loads.rate_rps]
+    grid = resolved.grid
     for model in grid.models:
         for engine in grid.engines:
             for precision in grid.precisions:
                 for parallelism in grid.parallelism:
                     for workload in grid.workloads:
-                        for load in loads:
+                        for load in resolved.loads:
                             yield Combination(
                                 model=model,
                                 engine=engine,
@@ -90,7 +90,9 @@ def combinations(grid: Grid) -> Iterator[Combination]:
             precision=item.precision,
             parallelism=item.parallelism,
             workload=item.workload,
-            load=ClosedLoop(kind="closed", concurrency=item.concurrency)
+            load=ClosedLoop(
+                kind="closed", concurrency=item.concurrency, start=grid.loads.start, ramp_s=grid.loads.ramp_s
+            )
             if item.concurrency is not None
             else OpenLoop(kind="open", rate_rps=item.rate_rps or 0.0),
         )
@@ -104,7 +106,7 @@ def _names(resolved: ResolvedGrid, one: Combination) -> tuple[str, ...]:
 
 def _matches(match: Match, one: Combination, names: tuple[str, ...], vendor: str) -> bool:
     concurrency = one.load.concurrency if isinstance(one.load, ClosedLoop) else None
-    rate_rps = one.load.rate_rps if isinstance(one.load, OpenLoop) else None
+    rate_rps = None if isinstance(one.load, ClosedLoop) else one.load.rate_rps
     pairs = (
         (match.model, one.model),
         (match.precision, one.precision),
@@ -120,7 +122,7 @@ def _matches(match: Match, one: Combination, names: tuple[str, ...], vendor: str
 def _breaks(constraint: Constraint, one: Combination, devices: int) -> bool:
     pairs = (
         (constraint.concurrency_at_most, one.load.concurrency if isinstance(one.load, ClosedLoop) else None),
-        (constraint.rate_rps_at_most, one.load.rate_rps if isinstance(one.load, OpenLoop) else None),
+        (constraint.rate_rps_at_most, None if isinstance(one.load, ClosedLoop) else one.load.rate_rps),
         (constraint.devices_at_most, devices),
     )
     return any(limit is not None and value is not None and value > limit for limit, value in pairs)
@@ -170,14 +172,23 @@ def _deployment(resolved: ResolvedGrid, one: Combination, inventory: Inventory) 
 
 def _point(resolved: ResolvedGrid, one: Combination) -> Point:
     rule = resolved.grid.requests
-    slots = one.load.concurrency if isinstance(one.load, ClosedLoop) else None
+    slots = one.load.concurrency if isinstance(one.load, ClosedLoop) else 1
     return Point(
         workload=resolved.workloads[one.workload],
         load=one.load,
-        requests=max(rule.per_slot * slots, rule.at_least) if slots else rule.open_loop,
-        warmup_requests=rule.warmup_per_slot * (slots or 1),
+        requests=_requests(rule, one.load),
+        warmup_requests=rule.warmup_per_slot * slots,
+        at_least_s=rule.at_least_s if isinstance(one.load, ClosedLoop) else 0.0,
         slo=resolved.grid.slo.slo() if resolved.grid.slo else None,
     )
+
+
+def _requests(rule: Requests, load: Load) -> int:
+    """Requests of one run. How many `at_least_s` takes of an open loop its rate tells; of a closed one the warm-up."""
+    if isinstance(load, ClosedLoop):
+        return max(rule.per_slot * load.concurrency, rule.at_least)
+    own = arrivals.most_requests(load)
+    return own or max(rule.open_loop, math.ceil(rule.at_least_s * load.rate_rps))
 
 
 def _checked(
@@ -211,7 +222,7 @@ def make_plan(resolved: ResolvedGrid, inventory: Inventory, part: Hardware | Non
     """
     skips: list[Skip] = []
     points: dict[str, tuple[Deployment, list[Point]]] = {}
-    for one in combinations(resolved.grid):
+    for one in combinations(resolved):
         deployment, reason = _checked(resolved, one, inventory, part)
         if deployment is None:
             skips.append(Skip(combination=one, reason=reason or ""))

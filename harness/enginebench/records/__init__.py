@@ -3,10 +3,7 @@
 from enginebench.records.base import Scalar, content_hash, plain, record
 from enginebench.records.demand import (
     Attempt,
-    ClosedLoop,
     Job,
-    Load,
-    OpenLoop,
     Point,
     Prompt,
     RunKey,
@@ -14,6 +11,7 @@ from enginebench.records.demand import (
     Workload,
     series_id,
 )
+from enginebench.records.loads import ClosedLoop, Load, OpenLoop, Process, Replay, Segment, Steps
 from enginebench.records.objective import Limit, Objective
 from enginebench.records.outcome import (
     EngineInfo,
@@ -98,18 +96,22 @@ __all__ = [
     "Point",
     "PointStop",
     "Precision",
+    "Process",
     "Prompt",
     "Provision",
     "Quality",
     "QualityCheck",
     "QualityRequest",
+    "Replay",
     "Request",
     "RequestStatus",
     "Result",
     "Run",
     "RunKey",
     "Scalar",
+    "Segment",
     "Slo",
+    "Steps",
     "Stop",
     "StopFigure",
     "TaskScore",

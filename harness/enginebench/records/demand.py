@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, MinLen
-from pydantic import Discriminator
+from annotated_types import Ge, MinLen
 
 from enginebench.records.base import content_hash, plain, record
+from enginebench.records.loads import Load
 from enginebench.records.quality import QualityRequest
 from enginebench.records.stopping import Until
 from enginebench.records.subject import Deployment, Positive
@@ -29,35 +29,6 @@ class Workload:
     """Output length of every request, tokens, pinned."""
     shared_prefix_tokens: Annotated[int, Ge(0)] = 0
     """Leading tokens that all requests share; 0 makes every prompt distinct from its first token on."""
-
-
-@record
-class ClosedLoop:
-    """A fixed number of requests in flight: the next is sent when one ends."""
-
-    kind: Literal["closed"]
-    concurrency: Positive
-    """Requests in flight."""
-
-    def label(self) -> str:
-        """`c8`: the concurrency."""
-        return f"c{self.concurrency}"
-
-
-@record
-class OpenLoop:
-    """Requests arrive by a Poisson process, whether or not earlier ones have ended."""
-
-    kind: Literal["open"]
-    rate_rps: Annotated[float, Gt(0)]
-    """Mean arrival rate, requests a second."""
-
-    def label(self) -> str:
-        """`r0.5`: the rate in requests a second."""
-        return f"r{self.rate_rps:g}"
-
-
-Load = Annotated[ClosedLoop | OpenLoop, Discriminator("kind")]
 
 
 @record
@@ -96,6 +67,8 @@ class Point:
     """Requests measured in one run."""
     warmup_requests: Annotated[int, Ge(0)]
     """Requests sent before the first run of the point, with prompts of their own, not measured."""
+    at_least_s: Annotated[float, Ge(0)] = 0.0
+    """A closed loop that would last less than so many seconds by the warm-up's speed sends more requests; 0: none."""
     slo: Slo | None = None
     """Limits for goodput; null: goodput is not computed."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Literal
 
 from enginebench.records.base import record
@@ -55,6 +56,8 @@ class Request:
     """Characters of text in the first token-bearing event; null in records older than the field."""
     output_chars: int | None = None
     """Characters of text in all token-bearing events; null in records older than the field."""
+    first_event_ns: int | None = None
+    """Arrival of the first event with a choice in it, be it without a token; null if none came or not kept."""
 
 
 @record
@@ -126,6 +129,11 @@ class Run:
     """Use of the CPUs; null where the platform does not tell."""
     marks: tuple[str, ...]
     """What a reader must know, each a key of `report.MEANINGS`: `neighbour`, `failed_requests`, `short_output`, …"""
+    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """Metric name to its 95 % interval within the run, low and high; a metric that is not named has none."""
+    spread_ns: int | None = None
+    """Closed loop: time over which the first sends of the slots were spread, ns; 0: all at once, a convoy; null: an
+    open loop, or a file older than the field, which measured convoys."""
 
 
 @record

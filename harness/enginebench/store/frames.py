@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from enginebench.metrics import METRICS
-from enginebench.records import ClosedLoop, DummySource, OpenLoop, Quality, Result, Run, series_id
+from enginebench.records import ClosedLoop, DummySource, Quality, Result, Run, series_id
 
 COLUMNS: Mapping[str, str] = {
     "night": "sweep it was measured in",
@@ -33,10 +33,10 @@ COLUMNS: Mapping[str, str] = {
     "api": "endpoint asked",
     "isl_tokens": "input length, tokens",
     "osl_tokens": "output length asked, tokens",
-    "load_kind": "closed or open",
+    "load_kind": "closed, open, steps or replay",
     "load": "load in short",
     "concurrency": "requests in flight; null: open loop",
-    "rate_rps": "arrival rate, requests a second; null: closed loop",
+    "rate_rps": "mean arrival rate, requests a second; null: closed loop",
     "repeat": "repeat on its server start, from 0",
     "position": "place in the measuring order, from 0",
     "started_utc": "when the run began",
@@ -119,7 +119,7 @@ def _row(result: Result, run: Run) -> dict[str, Any]:
         "load_kind": load.kind,
         "load": load.label(),
         "concurrency": load.concurrency if isinstance(load, ClosedLoop) else None,
-        "rate_rps": load.rate_rps if isinstance(load, OpenLoop) else None,
+        "rate_rps": None if isinstance(load, ClosedLoop) else load.rate_rps,
         "repeat": run.repeat,
         "position": run.position,
         "started_utc": run.started_utc,
