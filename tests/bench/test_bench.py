@@ -54,11 +54,14 @@ def test_figures_are_the_servers_and_the_json_is_as_vllms(tmp_path, scripted):
     for first, gaps, whole in zip(told["ttfts"], told["itls"], told["latencies"], strict=True):
         assert first + sum(gaps) == pytest.approx(whole)
     starts = told["start_times"]
-    assert told["duration"] == pytest.approx(
-        max(s + e for s, e in zip(starts, told["latencies"], strict=True)) - min(starts), abs=0.1
-    )
+    ends = [begin + whole for begin, whole in zip(starts, told["latencies"], strict=True)]
+    assert told["duration"] == pytest.approx(max(ends) - min(starts), abs=0.1)
+    # A request takes 65 ms: the four slots begin a quarter of that apart.
+    assert starts[3] - starts[0] > 0.03
     assert told["max_concurrent_requests"] == 4
     assert "Successful requests:                     40\n" in output
+    steady = told["enginebench"]["runs"][0]["metrics"]["output_tps_per_accelerator"]
+    assert f"  while all slots were busy (tok/s):       {steady:.2f}\n" in output
     assert "P99 TTFT (ms):                           refused: p99 needs 299 samples, here are 40\n" in output
     assert "warning: input_uncounted: no tokenizer was given" in output
     assert "unpinned_output" not in output

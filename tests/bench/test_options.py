@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from enginebench.bench.measuring import load_of
 from enginebench.bench.options import base_url, objective, settings
 from enginebench.cli import parser
 from enginebench.errors import UserError
-from enginebench.records import Limit, Objective, Slo, Until
+from enginebench.records import ClosedLoop, Limit, Objective, OpenLoop, Slo, Until
 
 MS = 1_000_000
 
@@ -37,6 +38,23 @@ def test_a_command_line_of_vllm_bench_serve_means_the_same():
     plain = asked()
     assert (plain.workload.isl_tokens, plain.workload.osl_tokens, plain.num_prompts) == (1024, 128, 1000)
     assert (plain.request_rate_rps, plain.max_concurrency, plain.until, plain.json_path) == (None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("words", "load"),
+    [
+        ((), ClosedLoop(kind="closed", concurrency=1000, start="convoy")),
+        (("--max-concurrency", "8"), ClosedLoop(kind="closed", concurrency=8)),
+        (("--request-rate", "2"), OpenLoop(kind="open", rate_rps=2.0)),
+        (
+            ("--request-rate", "2", "--burstiness", "0.5"),
+            OpenLoop(kind="open", rate_rps=2.0, arrivals="gamma", burstiness=0.5),
+        ),
+    ],
+    ids=["all at once", "closed", "Poisson", "gamma"],
+)
+def test_requests_arrive_as_asked(words, load):
+    assert load_of(asked(*words)) == load
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,9 @@ def summary(told: Mapping[str, Any], runs: Sequence[BenchRun], stop: Stop | None
         # Without limits there is no goodput to speak of.
         if key != "request_goodput" or told[key] is not None:
             lines.append(_row(name, _number(told[key])))
+        if key == "output_throughput":
+            # The whole run has a ramp and a drain in it; repeats are judged by what lies between.
+            lines.append(_row("  while all slots were busy (tok/s):", _number(_steady(runs))))
     requests = [request for run in runs for request in run.requests]
     for name, values in samples_ns(requests).items():
         lines += _latency(name, spread(values))
@@ -85,6 +88,12 @@ def summary(told: Mapping[str, Any], runs: Sequence[BenchRun], stop: Stop | None
     lines += _sureness(told["enginebench"]["intervals"], runs, stop)
     lines += _marks(runs)
     return "\n".join(lines)
+
+
+def _steady(runs: Sequence[BenchRun]) -> float | None:
+    values = [run.summary.metrics["output_tps_per_accelerator"] for run in runs]
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if len(known) == len(values) else None
 
 
 def _latency(name: str, found: Spread) -> list[str]:
