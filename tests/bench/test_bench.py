@@ -61,7 +61,7 @@ def test_figures_are_the_servers_and_the_json_is_as_vllms(tmp_path, scripted):
     assert told["max_concurrent_requests"] == 4
     assert "Successful requests:                     40\n" in output
     steady = told["enginebench"]["runs"][0]["metrics"]["output_tps_per_accelerator"]
-    assert f"  while all slots were busy (tok/s):       {steady:.2f}\n" in output
+    assert f"{'  while all slots were busy (tok/s):':<40} {steady:.2f}\n" in output
     assert "P99 TTFT (ms):                           refused: p99 needs 299 samples, here are 40\n" in output
     assert "warning: input_uncounted: no tokenizer was given" in output
     assert "unpinned_output" not in output

@@ -107,10 +107,6 @@ class Session:
         slo = self.asked.objective.slo() if self.asked.objective else None
         shared = self.asked.workload.shared_prefix_tokens > 0 or self.target.api == "chat"
         summary = metrics.summarise(requests, load=how, devices=1, slo=slo, cache_asked=shared)
-        told = {
-            "unpinned_output": self.asked.body.get("ignore_eos") is not True,
-            "input_uncounted": not self.prompts.exact,
-        }
         told_of_outcome = [item.name for item in fields(outcome) if item.name != "requests"]
         one = BenchRun(
             id=name,
@@ -118,11 +114,19 @@ class Session:
             offset_ns=begun_ns - self._begun_ns,
             requests=requests,
             summary=summary,
-            marks=(*summary.marks, *(mark for mark, there in told.items() if there)),
+            marks=(*summary.marks, *self._marks()),
             outcome={name: plain(getattr(outcome, name)) for name in told_of_outcome},
         )
         self.runs.append(one)
         return one
+
+    def _marks(self) -> tuple[str, ...]:
+        """What a reader must know of how the server is asked."""
+        told = {
+            "unpinned_output": self.asked.body.get("ignore_eos") is not True,
+            "input_uncounted": not self.prompts.exact,
+        }
+        return tuple(mark for mark, there in told.items() if there)
 
     def repeat(self, how: Load) -> Stop | None:
         """Measure runs until the figure is known or the budget spent; null: one run was asked for, and measured."""
