@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 
 import pytest
 
-from bench_command import bench
+from bench_command import bench, start
 from builders import a_request, closed, opened
 from enginebench.bench import finding
 from enginebench.bench.finding import Search, backlog, steady
@@ -67,6 +68,22 @@ def test_a_budget_that_allows_no_run_ends_the_search(tmp_path, scripted):
     assert code == 0
     assert "Highest passed: none; lowest failed: none (the budget is spent; each verdict 99 % sure).\n" in output
     assert len(engine.record()["requests"]) == 2
+
+
+def test_ctrl_c_ends_a_search_with_the_bracket_so_far(tmp_path, scripted):
+    engine = scripted(ttft_ms=40, itl_ms=2)
+    words = ("--input-len", "12", "--output-len", "6", "--slo", "ttft_p90:2000", "--find-limit", "concurrency")
+    process = start(tmp_path, engine.url, *words, "--result-filename", "out.json")
+    said = [process.stderr.readline(), process.stderr.readline()]
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert said == ["1 in flight: passed\n", "2 in flight: passed\n"]
+    assert process.returncode == 3
+    assert errors.splitlines()[-1].startswith("interrupted; ")
+    assert "lowest failed: none (the budget is spent; each verdict 99 % sure)." in output
+    told = json.loads((tmp_path / "out.json").read_text())["enginebench"]
+    assert told["interrupted"] is True
+    assert told["limit"]["highest_passed"] >= 2
 
 
 def at(sent_ms, end_ms, **more):
