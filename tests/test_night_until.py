@@ -37,9 +37,9 @@ def test_a_point_ends_when_its_rule_says_and_is_not_due_again(tmp_path, words, u
     for point, stop in ((one.point, one.stop) for one in result.stops):
         runs = [run for run in result.runs if run.point == point]
         values = [None if SPOILT & set(run.marks) else run.metrics[until.figure] for run in runs]
-        spent_s = [run.duration_ns / 1e9 for run in runs]
+        spent_ns = [run.duration_ns for run in runs]
         # After each run what the rule says of the runs so far: nothing until the last, then this.
-        said = [judge(values[:n], sum(spent_s[:n]), until) for n in range(1, len(runs) + 1)]
+        said = [judge(values[:n], sum(spent_ns[:n]) / 1e9, until) for n in range(1, len(runs) + 1)]
         assert said[:-1] == [None] * (len(runs) - 1)
         assert said[-1] == stop
         if until.seconds:
