@@ -37,8 +37,8 @@ _COUNTS = (
 class StatusLine:
     """One line on a terminal, overwritten by the next; a log or a pipe gets nothing of it.
 
-    Written by the measuring thread, at most twice a second: a write takes some 10 µs, where redrawing a bar of rich's
-    takes milliseconds that would stand in somebody's time to first token.
+    Written by the measuring thread, at most twice a second: a write takes microseconds, where redrawing a bar of rich's
+    takes 0.4 ms, 1.4 at p99 (two CPU cores, 2026-11-24), which would stand in somebody's time to first token.
     """
 
     def __init__(self, out: TextIO = sys.stderr) -> None:
