@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from enginebench import assets, config, engines, load, metrics, provision, runners, workloads
-from enginebench.analysis.intervals import interval
+from enginebench.intervals import interval
 from enginebench.plan import make_plan
 from enginebench.provision import models
 from enginebench.records import ClosedLoop, Job, Point

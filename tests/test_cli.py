@@ -16,6 +16,13 @@ OPTIONS = {
     "night": {"grid", "--again", "--site", "--store", "--cache", "--pages"},
     "plan": {"grid", "--site", "--store", "--cache"},
     "run": {"job", "--out", "--events", "--cache"},
+    "bench": {
+        *("url", "--model", "--tokenizer", "--backend", "--endpoint", "--dataset-name"),
+        *("--random-input-len", "--random-output-len", "--random-prefix-len", "--num-prompts", "--num-warmups"),
+        *("--max-concurrency", "--request-rate", "--burstiness", "--seed", "--ignore-eos", "--extra-body"),
+        *("--slo", "--until", "--find-limit", "--max-seconds"),
+        *("--save-result", "--save-detailed", "--result-dir", "--result-filename"),
+    },
     "results": {"action", "path", "--where", "--store"},
     "site": {"--serve", "--store", "--pages"},
     "calibrate": {"--concurrency", "--store"},

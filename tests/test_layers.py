@@ -13,7 +13,8 @@ PACKAGE = Path(enginebench.__file__).parent
 ORDER = (
     ("errors",),
     ("records",),
-    ("assets",),
+    ("assets", "intervals"),
+    ("stopping",),
     ("config", "metrics"),
     ("accelerators",),
     ("engines", "workloads", "arrivals"),
@@ -26,6 +27,7 @@ ORDER = (
     ("progress",),
     ("night",),
     ("report",),
+    ("bench",),
     ("site", "doctor"),
     ("commands",),
     ("cli",),

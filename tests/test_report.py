@@ -12,6 +12,7 @@ from rich.console import Console
 import builders
 from enginebench import report, usage
 from enginebench.analysis.points import FAILED, summarise_points
+from enginebench.bench.measuring import Session
 from enginebench.metrics import METRICS, summary
 from enginebench.night import Planned
 from enginebench.plan import Due, Plan
@@ -141,7 +142,8 @@ def test_marks_are_explained_below_the_table(shown):
 
 
 def test_every_mark_there_is_has_its_words():
-    source = "".join(map(inspect.getsource, (summary._marks, measure.Bench._marks, pacing.marks, usage.marks)))
+    makers = (summary._marks, measure.Bench._marks, pacing.marks, Session._marks, usage.marks)
+    source = "".join(map(inspect.getsource, makers))
     told = {word for word in source.split('"')[1::2] if word.isidentifier() and f'"{word}":' in source}
     assert told | {FAILED} == set(report.MEANINGS)
 

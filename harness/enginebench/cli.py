@@ -57,6 +57,7 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--out", type=Path, required=True, help="folder to make")
     run.add_argument("--events", action="store_true", help="print events as JSON lines, and end when stdin closes")
     places(run, "cache")
+    _bench(command("bench", "measure the server at a URL; options as those of `vllm bench serve`"))
     results = command("results", "list, export or take in results")
     results.add_argument("action", choices=("points", "list", "export", "ingest", "clean"))
     results.add_argument("path", type=Path, nargs="?", help="export: file to write; ingest: finished folder")
@@ -73,6 +74,37 @@ def parser() -> argparse.ArgumentParser:
     places(command("doctor", "tell what this machine has, which engines run here, what is missing"), "cache")
     command("metrics", "print the definitions of all metrics as Markdown")
     return top
+
+
+def _bench(one: argparse.ArgumentParser) -> None:
+    one.usage = "enginebench bench URL [options]"
+    one.formatter_class = lambda prog: argparse.HelpFormatter(prog, max_help_position=36, width=98)
+    add = one.add_argument
+    add("url", metavar="URL", help="base URL of the server, as http://127.0.0.1:8000")
+    add("--model", metavar="NAME", help="default: the first that /v1/models names")
+    add("--tokenizer", metavar="NAME", help="the model's folder or hub name, for prompts exact in tokens")
+    add("--backend", choices=("openai", "vllm", "openai-chat"), default="openai", help="completions or chat")
+    add("--endpoint", metavar="PATH", help="/v1/completions or /v1/chat/completions")
+    add("--dataset-name", choices=("random",), default="random", help="what is sent")
+    add("--input-len", "--random-input-len", type=int, default=1024, metavar="N", help="tokens (1024)")
+    add("--output-len", "--random-output-len", type=int, default=128, metavar="N", help="tokens (128)")
+    add("--random-prefix-len", type=int, default=0, metavar="N", help="shared tokens before the input (0)")
+    add("--num-prompts", type=int, default=1000, metavar="N", help="requests of a run (1000)")
+    add("--num-warmups", type=int, metavar="N", help="default: one a slot, at most 64")
+    add("--max-concurrency", type=int, metavar="N", help="closed loop: requests in flight")
+    add("--request-rate", type=float, default=float("inf"), metavar="RPS", help="open loop; inf: all at once")
+    add("--burstiness", type=float, default=1.0, metavar="B", help="gamma shape of the gaps (1: Poisson)")
+    add("--seed", type=int, default=0, metavar="N", help="of prompts and arrivals (0)")
+    add("--ignore-eos", action="store_true", help="go on past stop tokens, to the length asked for")
+    add("--extra-body", metavar="JSON", help="further fields of every request")
+    add("--goodput", "--slo", nargs="+", metavar="LIMIT", help="ttft:500 tpot_p90:50 goodput:95 (ms, %%), or a preset")
+    add("--until", metavar="SHARE", help="repeat until half the 95 %% interval is narrower, as 2%%")
+    add("--find-limit", choices=("rate", "concurrency"), help="search the highest that keeps --slo")
+    add("--max-seconds", type=float, metavar="S", help="budget of --until and --find-limit")
+    add("--save-result", action="store_true", help="write JSON, and requests as Parquet")
+    add("--save-detailed", action="store_true", help="the same with a value a request in the JSON")
+    add("--result-dir", metavar="DIR", help="where to write it")
+    add("--result-filename", metavar="FILE", help="what to call it")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

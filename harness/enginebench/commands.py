@@ -115,6 +115,13 @@ def _words(event: Mapping[str, object]) -> None:
     print(" ".join(str(value) for value in event.values()), flush=True)
 
 
+def bench(options: argparse.Namespace) -> int:
+    """`enginebench bench URL`."""
+    from enginebench.bench import bench
+
+    return bench(options)
+
+
 def results(options: argparse.Namespace) -> int:
     """`enginebench results points|list|export|ingest|clean`."""
     from enginebench import report

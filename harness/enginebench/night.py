@@ -66,7 +66,7 @@ def plan_night(grid: Path, site: Path, store: Store, *, night: str, cache: Path,
     resolved = channels.follow(resolved, inventory.accelerators[0].vendor, cache, _nobody)
     plan = make_plan(resolved, inventory, part)
     since = datetime.now(UTC) - timedelta(hours=resolved.grid.refresh_hours)
-    fresh = {} if again else {job.id: store.done(job.id, since) for job in plan.jobs}
+    fresh = {} if again else {job.id: store.done(job.id, since, plan.until) for job in plan.jobs}
     left = due(plan, night, fresh)
     measured = _run_medians(store, {series_id(a.job.deployment, p) for a in left.attempts for p in a.job.points})
     return Planned(

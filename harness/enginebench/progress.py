@@ -108,6 +108,13 @@ class Progress:
                 self.console.print(f"  {self._said}, {self._left(0.0)}", highlight=False)
         elif kind == "request":
             self._show(self._said, event["done"] / event["of"])
+        elif kind == "unneeded":
+            self._total_s -= self._runs[event["position"]]
+            if self._task is not None:
+                self._bar.update(self._task, total=self._total_s)
+        elif kind == "stopped":
+            words = "is known" if event["why"] == "known" else "is not known, its budget is spent"
+            self.console.print(f"  {event['point']} {words} after {event['runs']} runs", highlight=False)
         elif kind == "measured":
             self._past_s += self._run_s
             self._spent_s += time.monotonic() - self._run_begun

@@ -9,11 +9,12 @@ from rich.console import Console
 from rich.table import Table
 
 from enginebench.metrics import METRICS
-from enginebench.night import Planned
 from enginebench.records import Calibration, Job
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from enginebench.night import Planned
 
 SHOWN = ("output_tps_per_accelerator", "interactivity_mean_tps", "ttft_mean_ns", "tpot_mean_ns", "goodput_rps")
 """Metrics of the table of results."""
@@ -25,6 +26,7 @@ MEANINGS: Mapping[str, str] = {
     "short_output": "answers are shorter than asked",
     "long_output": "answers are longer than asked",
     "unpinned_output": "nothing made the server write as many tokens as asked",
+    "input_uncounted": "no tokenizer was given: the input length is the server's own count of ordinary words",
     "input_length": "the server read another number of tokens than was sent",
     "coarse_events": "several tokens came in one event: ITL is not per token",
     "coarse_first": "the first event carried several tokens: TTFT is that of the last of them",
@@ -109,6 +111,7 @@ def show_plan(planned: Planned, screen: Console) -> None:
     """Jobs with their points, skips with reasons, what is due, and the estimated accelerator-hours."""
     plan = planned.plan
     due = {attempt.job.id: len(attempt.runs) for attempt in planned.due.attempts}
+    most = "at most " if plan.until else ""
     screen.print(f"[b]{plan.grid}[/b] on {plan.site}: {len(plan.jobs)} jobs, one server start each", highlight=False)
     for job in plan.jobs:
         d = job.deployment
@@ -121,7 +124,7 @@ def show_plan(planned: Planned, screen: Console) -> None:
             soft_wrap=True,
         )
         screen.print(
-            f"    {due.get(job.id, 0)} of {len(job.run_keys())} runs due ({job.repeats} repeats of "
+            f"    {due.get(job.id, 0)} of {len(job.run_keys())} runs due ({most}{job.repeats} repeats of "
             f"{_points(job)}), {estimate}",
             highlight=False,
             soft_wrap=True,

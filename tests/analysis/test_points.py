@@ -8,8 +8,9 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from enginebench.analysis.points import FAILED, KEY, SPOILT, eligible, summarise_points
+from enginebench.analysis.points import FAILED, KEY, eligible, summarise_points
 from enginebench.metrics import METRICS
+from enginebench.stopping import SPOILT
 from enginebench.store.frames import COLUMNS, runs_frame
 from stored import CLOSED, OPEN, a_job, a_quality, a_run, a_trial
 

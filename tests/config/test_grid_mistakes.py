@@ -30,6 +30,8 @@ repeats: three
 """
 ONE = "{model: smollm2-135m-instruct, engine: vllm, workload: synthetic-128-64, precision: bf16"
 KNOWN = "known: " + ", ".join(sorted(config.shipped("engines")))
+FIRST_SLO = min(config.slos())
+SLOS = ", ".join(sorted(config.slos()))
 WRONG = ONE.replace("vllm", "vlm")
 
 Told = Callable[[str], list[str]]
@@ -93,7 +95,18 @@ def test_three_mistakes_are_three_lines_in_the_order_of_the_file(told: Told) -> 
         ("parallelism: [{tp: 1, tq: 1}]", "g:7: unknown key `parallelism.0.tq`; known: dp, ep, pp, tp"),
         ("seed: 1\nseed: 2", "g:8: key `seed` stands twice; keep one of them"),
         ("slo:\n  ttft_ms: 1\n  ttft_ms: 2", "g:9: key `ttft_ms` stands twice; keep one of them"),
+        # Two rules for one thing.
+        ("repeats: 3\nuntil: {}", "g:7: `repeats` and `until` both say how many runs; keep one of them"),
+        (
+            "until: {at_most: 4}",
+            "g:7: `until` asks for at least 5 runs and at most 4; lower `at_least` or raise `at_most`",
+        ),
+        (
+            "until:\n  figure: goodput_rps",
+            "g:8: `until.figure` is goodput_rps and the grid states no limits for it; add `slo:`",
+        ),
         # Names.
+        ("slo: mlperf", f"g:7: no slo `mlperf`; did you mean `{FIRST_SLO}`? known: {SLOS}"),
         ("exclude:\n- when: {engine: vlm}\n  reason: x", "g:8: no engine `vlm`; did you mean `vllm`? " + KNOWN),
         ("constraints:\n- when:\n    engine: x\n  reason: x", "g:9: no engine `x`; " + KNOWN),
         (f"include: [{WRONG}, concurrency: 1}}]", "g:7: no engine `vlm`; did you mean `vllm`? " + KNOWN),

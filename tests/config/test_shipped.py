@@ -10,7 +10,10 @@ from builders import REPOSITORY
 from enginebench import config, engines, workloads
 from enginebench.records import PackageSource, VenvProvision
 
-FOLDERS = ("configs/engines", "configs/grids", "configs/hardware", "configs/models", "configs/workloads", "runners")
+FOLDERS = (
+    *("configs/engines", "configs/grids", "configs/hardware", "configs/models", "configs/slos", "configs/workloads"),
+    "runners",
+)
 
 
 def test_every_file_lies_where_a_reader_looks_for_it() -> None:

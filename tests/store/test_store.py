@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 from enginebench.errors import UserError
 from enginebench.metrics import METRICS
-from enginebench.records import RunKey
+from enginebench.records import PointStop, RunKey, Stop, Until
 from enginebench.store import FILTERS, Ingested, Store
 from enginebench.store.frames import COLUMNS
 from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial, finished
@@ -204,3 +205,25 @@ def test_a_store_may_be_moved_and_joined_with_another(tmp_path):
     one.root.rename(tmp_path / "moved")
     shutil.rmtree(other.root)
     assert list(Store(tmp_path / "moved").runs()["trial"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("until", "why", "rest"),
+    [
+        (Until(within=0.02), "known", True),
+        (Until(within=0.01), "known", False),
+        (Until(within=0.01), "budget", True),
+        (Until(within=0.02, figure="requests_rps"), "known", False),
+        (None, "known", False),
+    ],
+    ids=["as asked", "asked closer", "given up", "another figure", "no rule"],
+)
+def test_runs_that_were_not_needed_are_done_too(tmp_path, until, why, rest):
+    job = a_job(loads=(CLOSED, OPEN))
+    stop = Stop(why=why, figure="output_tps_per_accelerator", within=0.02, half_width=0.01, repeats=2, spent_s=1.0)
+    trial = a_trial("one", [a_run(0), a_run(1), a_run(0, point=1)], job=job)
+    store = a_store(tmp_path, replace(trial, stops=(PointStop(point=0, stop=stop),)))
+    measured = {RunKey(point=0, repeat=0), RunKey(point=0, repeat=1), RunKey(point=1, repeat=0)}
+    unneeded = {RunKey(point=0, repeat=repeat) for repeat in range(9)} if rest else set()
+    assert store.done(job.id, datetime(2026, 11, 1, tzinfo=UTC), until) == measured | unneeded
+    assert store.done(job.id, datetime(2026, 11, 25, tzinfo=UTC), until) == frozenset()

@@ -7,8 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from enginebench.analysis.intervals import interval
+from enginebench.intervals import interval
 from enginebench.metrics import METRICS
+from enginebench.stopping import CLIENT, SPOILT
 
 KEY = ("night", "series", "engine", "engine_version", "lock_hash", "host")
 """What makes runs the same point: everything but repeats and server starts."""
@@ -31,10 +32,6 @@ _KEPT = (
     "harness_commit",
     "dummy_weights",
 )
-CLIENT = "client_bound"
-"""Mark of runs that tell of the client, not of the engine."""
-SPOILT = frozenset({"neighbour", "stolen", "failed_requests", CLIENT})
-"""Marks of runs that are left out of a figure while an unmarked run of the same point is there."""
 FAILED = "failed_quality"
 """Mark of runs whose server gave wrong answers."""
 

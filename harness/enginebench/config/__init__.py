@@ -12,6 +12,7 @@ from enginebench.config.documents import Document, load
 from enginebench.config.engine import engine_versions, read_engine, read_pins, read_requirements
 from enginebench.config.loads import doubles, load_mistakes, loads_of
 from enginebench.config.schema import Channel, Fact, Grid, Hardware, ResolvedGrid, Site
+from enginebench.config.slos import NamedSlo, read_slos
 from enginebench.errors import Mistake, UserError, mistake
 from enginebench.records import Engine, Model, PackageSource, Parallelism, Workload
 
@@ -20,6 +21,7 @@ __all__ = [
     "Fact",
     "Grid",
     "Hardware",
+    "NamedSlo",
     "ResolvedGrid",
     "Site",
     "engine_versions",
@@ -30,8 +32,10 @@ __all__ = [
     "read_model",
     "read_requirements",
     "read_site",
+    "read_slos",
     "read_workload",
     "shipped",
+    "slos",
 ]
 
 CHANNELS = ("latest", "nightly")
@@ -81,6 +85,11 @@ def hardware(vendor: str, product: str) -> Hardware | None:
     return None
 
 
+def slos() -> Mapping[str, NamedSlo]:
+    """Every shipped objective by name."""
+    return {name: one for path in shipped("slos").values() for name, one in read_slos(path).items()}
+
+
 def read_site(path: Path) -> Site:
     """The site in `path`; raises UserError, also when its hardware is not described."""
     site, document = named(Site, path)
@@ -105,7 +114,7 @@ def read_grid(path: Path) -> ResolvedGrid:
     document = load(path)
     mistakes = list(_unknown_names(document, files))
     try:
-        grid, _ = named(Grid, path)
+        grid = _grid(document)
     except UserError as error:
         raise UserError(in_order([*mistakes, *error.mistakes])) from None
     mistakes += _impossible(grid, document)
@@ -125,6 +134,22 @@ def read_grid(path: Path) -> ResolvedGrid:
         loads=loads,
         **_engines(grid, document, files["engines"]),
     )
+
+
+def _grid(document: Document) -> Grid:
+    """The grid alone; where its `slo` is the name of a published one, with the limits that stand for it."""
+    if "name" in document.data:
+        raise mistake(document.place(("name",)), "key `name` is not for writing", "the file's name is its key")
+    data = {"name": document.path.stem, **document.data}
+    words = data.get("slo")
+    if isinstance(words, str):
+        files = _folder(document.path, "slos").values()
+        known = {name: one for path in files for name, one in read_slos(path).items()}
+        if words not in known:
+            raise mistake(document.place(("slo",)), f"no slo `{words}`", nearest(words, known))
+        limits = known[words].limits
+        data["slo"] = {"ttft_ms": limits.ttft_ms, "tpot_ms": limits.tpot_ms, "e2el_ms": limits.e2el_ms}
+    return build(Grid, document, data)
 
 
 def _engines(grid: Grid, document: Document, files: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
@@ -173,8 +198,32 @@ def _names_a(location: tuple[str | int, ...]) -> str | None:
     return None
 
 
+def _until_mistakes(grid: Grid, document: Document) -> Iterable[Mistake]:
+    if grid.until is None:
+        return
+    if "repeats" in document.data:
+        yield Mistake(
+            place=document.place(("repeats",)),
+            problem="`repeats` and `until` both say how many runs",
+            remedy="keep one of them",
+        )
+    if grid.until.at_least > grid.until.at_most:
+        yield Mistake(
+            place=document.place(("until",)),
+            problem=f"`until` asks for at least {grid.until.at_least} runs and at most {grid.until.at_most}",
+            remedy="lower `at_least` or raise `at_most`",
+        )
+    if grid.until.figure == "goodput_rps" and grid.slo is None:
+        yield Mistake(
+            place=document.place(("until", "figure")),
+            problem="`until.figure` is goodput_rps and the grid states no limits for it",
+            remedy="add `slo:`",
+        )
+
+
 def _impossible(grid: Grid, document: Document) -> Iterable[Mistake]:
     yield from load_mistakes(grid.loads, document)
+    yield from _until_mistakes(grid, document)
     for index, item in enumerate(grid.include):
         if (item.concurrency is None) == (item.rate_rps is None):
             yield Mistake(

@@ -20,6 +20,7 @@ from enginebench.records import (
     Scalar,
     Segment,
     Slo,
+    Until,
     Vendor,
     Workload,
     record,
@@ -238,6 +239,8 @@ class Grid:
     requests: Requests = field(default_factory=Requests)
     repeats: Annotated[int, Gt(0), Le(100)] = 3
     """Runs of each point on one server start."""
+    until: Until | None = None
+    """Instead of `repeats`: runs until a figure is known, at most so many; null: `repeats` of them."""
     starts: Annotated[int, Gt(0), Le(100)] = 1
     """Server starts of each deployment."""
     context_tokens: Count | None = None
@@ -249,7 +252,7 @@ class Grid:
     arguments: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
     """Engine name to further server flags."""
     slo: Limits | None = None
-    """Limits for goodput."""
+    """Limits for goodput; in the file also the name of one of `configs/slos`."""
     quality: QualityRequest = field(default_factory=QualityRequest)
     """What the quality gate asks of every server; `{items: 0, reference: false}`: nothing."""
     seed: int = 0

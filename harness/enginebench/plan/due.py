@@ -17,7 +17,7 @@ class Due:
     runs_due: int
     """Runs to be measured."""
     runs_fresh: int
-    """Runs measured so lately that they are not due."""
+    """Runs measured so lately that they are not due, or not needed."""
 
 
 def due(plan: Plan, night: str, fresh: Mapping[str, Set[RunKey]]) -> Due:
@@ -29,5 +29,7 @@ def due(plan: Plan, night: str, fresh: Mapping[str, Set[RunKey]]) -> Due:
         runs = tuple(key for key in job.run_keys() if key not in done)
         runs_fresh += len(job.run_keys()) - len(runs)
         if runs:
-            attempts.append(Attempt(night=night, grid=plan.grid, job=job, runs=runs, quality=plan.quality))
+            attempts.append(
+                Attempt(night=night, grid=plan.grid, job=job, runs=runs, quality=plan.quality, until=plan.until)
+            )
     return Due(attempts=tuple(attempts), runs_due=sum(len(attempt.runs) for attempt in attempts), runs_fresh=runs_fresh)

@@ -19,6 +19,7 @@ from enginebench.records import (
     Parallelism,
     Point,
     QualityRequest,
+    Until,
     content_hash,
     record,
 )
@@ -61,6 +62,8 @@ class Plan:
     skips: tuple[Skip, ...]
     quality: QualityRequest | None = None
     """What the quality gate asks of every server; null: nothing."""
+    until: Until | None = None
+    """When a point needs no more runs than it has; null: all are measured."""
 
 
 def combinations(resolved: ResolvedGrid) -> Iterator[Combination]:
@@ -234,6 +237,7 @@ def make_plan(resolved: ResolvedGrid, inventory: Inventory, part: Hardware | Non
         jobs=tuple(_jobs(resolved.grid, points)),
         skips=tuple(skips),
         quality=resolved.grid.quality,
+        until=resolved.grid.until,
     )
 
 
@@ -244,7 +248,7 @@ def _jobs(grid: Grid, points: Mapping[str, tuple[Deployment, list[Point]]]) -> I
             yield Job(
                 deployment=deployment,
                 points=tuple(group),
-                repeats=grid.repeats,
+                repeats=grid.until.at_most if grid.until else grid.repeats,
                 start=start,
                 seed=grid.seed,
                 ready_deadline_s=grid.ready_deadline_s,

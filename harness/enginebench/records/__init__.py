@@ -14,6 +14,7 @@ from enginebench.records.demand import (
 )
 from enginebench.records.lm_eval import LmEvalScore, LmEvalTask
 from enginebench.records.loads import ClosedLoop, Load, OpenLoop, Process, Replay, Segment, Steps
+from enginebench.records.objective import Limit, Objective
 from enginebench.records.outcome import (
     ClientProof,
     EngineInfo,
@@ -36,6 +37,7 @@ from enginebench.records.quality import (
     TaskScore,
     Thresholds,
 )
+from enginebench.records.stopping import PointStop, Stop, StopFigure, Until
 from enginebench.records.subject import (
     Accelerator,
     Architecture,
@@ -86,6 +88,7 @@ __all__ = [
     "Inventory",
     "ItemOutcome",
     "Job",
+    "Limit",
     "LmEvalScore",
     "LmEvalTask",
     "Load",
@@ -93,11 +96,13 @@ __all__ = [
     "MetadataAlias",
     "Model",
     "ModelSource",
+    "Objective",
     "OpenLoop",
     "Overlay",
     "PackageSource",
     "Parallelism",
     "Point",
+    "PointStop",
     "Precision",
     "Process",
     "Prompt",
@@ -115,8 +120,11 @@ __all__ = [
     "Segment",
     "Slo",
     "Steps",
+    "Stop",
+    "StopFigure",
     "TaskScore",
     "Thresholds",
+    "Until",
     "Usage",
     "Vendor",
     "VenvProvision",

@@ -9,6 +9,7 @@ from annotated_types import Ge, MinLen
 from enginebench.records.base import content_hash, plain, record
 from enginebench.records.loads import Load
 from enginebench.records.quality import QualityRequest
+from enginebench.records.stopping import Until
 from enginebench.records.subject import Deployment, Positive
 
 
@@ -133,6 +134,9 @@ class Attempt:
     quality: QualityRequest | None = None
     """What the quality gate asks of the server; null: nothing, as in files from before there was one. Not part of the
     job: what is asked beside the load changes no figure's identity."""
+    until: Until | None = None
+    """When a point needs no more of those runs, which are then the most; null: all are measured. Not part of the job:
+    how often a figure is measured changes none."""
 
 
 def series_id(deployment: Deployment, point: Point) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 from enginebench.records.base import record
 from enginebench.records.demand import Attempt
 from enginebench.records.quality import Quality
+from enginebench.records.stopping import PointStop
 
 RequestStatus = Literal[
     "ok", "http_error", "stream_error", "truncated", "timeout", "connection", "bad_json", "bad_utf8", "bad_http"
@@ -264,7 +265,7 @@ class Result:
     attempt: Attempt
     """What was to be done."""
     status: Literal["complete", "failed", "interrupted"]
-    """`complete`: every run asked for was measured."""
+    """`complete`: every run asked for was measured, or not needed."""
     stage: Literal["provision", "model", "start", "quality", "warmup", "measure", "done"]
     """How far it came."""
     failure: Failure | None
@@ -280,3 +281,6 @@ class Result:
     """Every run measured."""
     quality: Quality | None = None
     """Whether the server that was measured answers right; null where it was not asked, as before there was a gate."""
+    stops: tuple[PointStop, ...] = ()
+    """The points that ended before all their runs were measured or with the last of them, and why; empty where all were
+    asked for."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enginebench.errors import mistake
-from enginebench.records import Calibration, Result, RunKey, record
+from enginebench.records import Calibration, Result, RunKey, Until, record
 from enginebench.records.files import read, to_json
 
 if TYPE_CHECKING:
@@ -88,15 +88,21 @@ class Store:
             return path
         raise mistake(str(self.root), f"no trial `{trial}`", "see `enginebench results list`")
 
-    def done(self, job_id: str, since: datetime) -> frozenset[RunKey]:
-        """Runs of a job measured at or after `since`, however their trial ended."""
-        return frozenset(
-            RunKey(point=run.point, repeat=run.repeat)
-            for result in self.results()
-            if result.job_id == job_id
-            for run in result.runs
-            if datetime.fromisoformat(run.started_utc) >= since
-        )
+    def done(self, job_id: str, since: datetime, until: Until | None = None) -> frozenset[RunKey]:
+        """Runs of a job measured at or after `since`, however their trial ended, and by `until` those not needed.
+
+        A run is not needed once its point has ended since then as `until` asks.
+        """
+        keys: set[RunKey] = set()
+        for result in self.results():
+            if result.job_id != job_id:
+                continue
+            fresh = [run for run in result.runs if datetime.fromisoformat(run.started_utc) >= since]
+            keys |= {RunKey(point=run.point, repeat=run.repeat) for run in fresh}
+            ended = {one.point for one in result.stops if until is not None and until.met_by(one.stop)}
+            ended &= {run.point for run in fresh}
+            keys |= {key for key in result.attempt.job.run_keys() if key.point in ended}
+        return frozenset(keys)
 
     def runs(self, **filters: str) -> pd.DataFrame:
         """One row a run: what it was, where it ran, and its metrics in the unit that their names end with.

@@ -9,12 +9,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from enginebench import accelerators, load, metrics, scrape, telemetry, usage, workloads
+from enginebench import accelerators, load, metrics, scrape, stopping, telemetry, usage, workloads
 from enginebench.engines import MetricsPage
 from enginebench.errors import TrialError
 from enginebench.load import LoadOutcome, Target
-from enginebench.records import Accelerator, ClosedLoop, EngineSample, Point, Prompt, Run, RunKey
+from enginebench.records import Accelerator, ClosedLoop, EngineSample, Point, PointStop, Prompt, Run, RunKey
 from enginebench.server import Server
+from enginebench.stopping import SPOILT
 from enginebench.trial import pacing
 from enginebench.trial.workdir import Workdir
 
@@ -80,11 +81,29 @@ class Bench:
                     self._expected_ns[index] = took_ns
 
     def measure(self) -> None:
-        """Measure the runs that are due, each kept on disk before the next begins."""
+        """Measure the runs that are due and needed, each kept on disk before the next begins."""
+        measured: dict[int, list[Run]] = {}
         for position, key in enumerate(self.attempt.runs):
-            self._run(position, key)
+            if any(one.point == key.point for one in self.workdir.state.stops):
+                self.listen({"event": "unneeded", "position": position})
+                continue
+            measured.setdefault(key.point, []).append(self._run(position, key))
+            left = any(later.point == key.point for later in self.attempt.runs[position + 1 :])
+            self._judge(key.point, measured[key.point], more=left)
 
-    def _run(self, position: int, key: RunKey) -> None:
+    def _judge(self, point: int, runs: Sequence[Run], *, more: bool) -> None:
+        """End a point whose figure is known or whose budget is spent."""
+        until = self.attempt.until
+        if until is None:
+            return
+        # Runs that no figure is made of tell nothing here either.
+        values = [None if SPOILT & set(run.marks) else run.metrics[until.figure] for run in runs]
+        stop = stopping.judge(values, sum(run.duration_ns for run in runs) / 1e9, until, more=more)
+        if stop is not None:
+            self.workdir.update(stops=(*self.workdir.state.stops, PointStop(point=point, stop=stop)))
+            self.listen({"event": "stopped", "point": self._point(point).label(), "why": stop.why, "runs": len(runs)})
+
+    def _run(self, position: int, key: RunKey) -> Run:
         point = self._point(key.point)
         expected_ns = self._expected_ns.get(key.point)
         spread_ns = pacing.spread_ns(point.load, expected_ns)
@@ -137,6 +156,7 @@ class Bench:
         )
         self.workdir.add(run, outcome.requests)
         self.listen({"event": "measured", "position": position, "run": name})
+        return run
 
     def _ask_engine(self) -> EngineSample | None:
         """What the engine tells of itself now: asked between runs, when nobody is disturbed."""

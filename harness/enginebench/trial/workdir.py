@@ -18,7 +18,18 @@ from typing import IO, Literal
 
 from enginebench import scrape, tables, telemetry
 from enginebench.errors import mistake
-from enginebench.records import Attempt, EngineInfo, Environment, Failure, Quality, Request, Result, Run, record
+from enginebench.records import (
+    Attempt,
+    EngineInfo,
+    Environment,
+    Failure,
+    PointStop,
+    Quality,
+    Request,
+    Result,
+    Run,
+    record,
+)
 from enginebench.records.files import read, to_json
 
 Stage = Literal["provision", "model", "start", "quality", "warmup", "measure", "done"]
@@ -36,6 +47,7 @@ class State:
     engine: EngineInfo | None = None
     stage_ns: Mapping[str, int] = field(default_factory=dict)
     quality: Quality | None = None
+    stops: tuple[PointStop, ...] = ()
 
 
 class Workdir:
@@ -131,6 +143,7 @@ def _finish(
         stage_ns=state.stage_ns,
         runs=runs,
         quality=state.quality,
+        stops=state.stops,
     )
     _write(path / "result.json", to_json(result))
     shutil.rmtree(path / "runs")

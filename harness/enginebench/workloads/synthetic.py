@@ -31,7 +31,6 @@ class Synthetic:
         there are enough. Raises UserError for a length that leaves no room, a missing tokenizer, or a vocabulary too
         small for `count` distinct prompts.
         """
-        place, length, prefix = f"workload {workload.name}", workload.isl_tokens, workload.shared_prefix_tokens
         if workload.api == "completions":
             first, end = model.architecture.first_text_id, model.architecture.vocabulary
             if first >= end:
@@ -40,34 +39,48 @@ class Synthetic:
                     f"first_text_id {first} leaves no token below vocabulary {end}",
                     "correct its architecture",
                 )
-            _check_room(place, prefix, length, count, end - first)
-            rows = _rows(workload.name, count, seed, length, prefix, end - first)
-            return tuple(
-                Prompt(
-                    token_ids=tuple(first + item for item in row),
-                    text=None,
-                    input_tokens=length,
-                    output_tokens=workload.osl_tokens,
-                )
-                for row in rows
-            )
-        message = length - chat_overhead_tokens
-        if message < 1:
-            raise mistake(
-                place,
-                f"isl_tokens {length} leaves no token beside the {chat_overhead_tokens} of the chat template",
-                f"ask for at least {chat_overhead_tokens + 1}",
-            )
-        words = load(tokenizer, place)
-        _check_room(place, prefix, message, count, len(words.words))
-        repair = Draw("repair", workload.name, seed)
-        texts = [
-            words.exact([words.words[item] for item in row], message, repair, place)
-            for row in _rows(workload.name, count, seed, message, prefix, len(words.words))
-        ]
-        return tuple(
-            Prompt(token_ids=None, text=text, input_tokens=length, output_tokens=workload.osl_tokens) for text in texts
+            return token_prompts(workload, first, end, count=count, seed=seed)
+        return chat_prompts(workload, tokenizer, count=count, seed=seed, overhead_tokens=chat_overhead_tokens)
+
+
+def token_prompts(workload: Workload, first: int, end: int, *, count: int, seed: int) -> tuple[Prompt, ...]:
+    """The prompts of a completions workload, of ids uniform in [first, end); raises UserError as Synthetic does."""
+    length, prefix = workload.isl_tokens, workload.shared_prefix_tokens
+    _check_room(f"workload {workload.name}", prefix, length, count, end - first)
+    rows = _rows(workload.name, count, seed, length, prefix, end - first)
+    return tuple(
+        Prompt(
+            token_ids=tuple(first + item for item in row),
+            text=None,
+            input_tokens=length,
+            output_tokens=workload.osl_tokens,
         )
+        for row in rows
+    )
+
+
+def chat_prompts(
+    workload: Workload, tokenizer: Path | None, *, count: int, seed: int, overhead_tokens: int
+) -> tuple[Prompt, ...]:
+    """The prompts of a chat workload, of words of the `tokenizer` folder; raises UserError as Synthetic does."""
+    place, length, prefix = f"workload {workload.name}", workload.isl_tokens, workload.shared_prefix_tokens
+    message = length - overhead_tokens
+    if message < 1:
+        raise mistake(
+            place,
+            f"isl_tokens {length} leaves no token beside the {overhead_tokens} of the chat template",
+            f"ask for at least {overhead_tokens + 1}",
+        )
+    words = load(tokenizer, place)
+    _check_room(place, prefix, message, count, len(words.words))
+    repair = Draw("repair", workload.name, seed)
+    texts = [
+        words.exact([words.words[item] for item in row], message, repair, place)
+        for row in _rows(workload.name, count, seed, message, prefix, len(words.words))
+    ]
+    return tuple(
+        Prompt(token_ids=None, text=text, input_tokens=length, output_tokens=workload.osl_tokens) for text in texts
+    )
 
 
 def _check_room(place: str, prefix: int, length: int, count: int, span: int) -> None:

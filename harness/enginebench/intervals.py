@@ -56,8 +56,9 @@ def interval(values: Sequence[float], starts: Sequence[str], level: float = 0.95
 
 
 def _half_width(sample: Sequence[float], centre: float, level: float) -> float:
-    from scipy.stats import t
+    # Not scipy.stats, whose import takes a second: stdtrit is its t.ppf.
+    from scipy.special import stdtrit
 
     n = len(sample)
     deviation = math.sqrt(sum((value - centre) ** 2 for value in sample) / (n - 1))
-    return float(t.ppf((1 + level) / 2, n - 1)) * deviation / math.sqrt(n)
+    return float(stdtrit(n - 1, (1 + level) / 2)) * deviation / math.sqrt(n)

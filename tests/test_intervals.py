@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enginebench.analysis.intervals import interval
+from enginebench.intervals import interval
 
 T_95 = {2: 12.706, 3: 4.3027, 4: 3.1824}
 """Student's t at 97.5 % for n values, from a printed table."""
