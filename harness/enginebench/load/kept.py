@@ -21,7 +21,7 @@ BLOCK_BYTES = 1 << 20
 """Bytes that are kept before they are written out."""
 LEAST_ROOM = 1 << 16
 """A read never has less room than this."""
-_WINDOW_BYTES = 8 << 20
+_WINDOW_BYTES = 4 << 20
 
 Times = NDArray[np.int64]
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from enginebench.load.kept import Kept
+from enginebench.load.kept import Kept, Window
 from enginebench.load.proof import Watch
 from enginebench.load.reading import Reader, Reading
 from enginebench.load.sockets import Server
@@ -83,9 +83,12 @@ def carry_out(part: Part, *, begin: Callable[[], int], on_done: Callable[[int], 
 
 def _read(kept: Kept, exchanges: Sequence[Exchange], watch: Watch) -> tuple[list[Reading], NDArray[np.int64]]:
     """What each exchange's bytes say, and the arrival of its last ones, ns of the monotonic clock; 0 for none."""
-    readers = [Reader() for _ in exchanges]
+    open_readers: dict[int, Reader] = {}
+    closed: dict[int, Reading] = {}
     last_ns = np.zeros(len(exchanges), dtype=np.int64)
+    reads = 0
     for window in kept.windows():
+        reads += len(window.request)
         order = np.argsort(window.request, kind="stable")
         owners, begins = np.unique(window.request[order], return_index=True)
         begins = np.append(begins, len(order))
@@ -93,13 +96,22 @@ def _read(kept: Kept, exchanges: Sequence[Exchange], watch: Watch) -> tuple[list
         watch.reads(window.lag_ns)
         for owner, begin, end in zip(owners.tolist(), begins[:-1].tolist(), begins[1:].tolist(), strict=True):
             mine = order[begin:end]
-            pieces = zip(starts[mine].tolist(), window.ends[mine].tolist(), strict=True)
-            data = b"".join([window.data[at:to] for at, to in pieces])
-            came_ns = window.came_ns[mine]
-            reader = readers[owner]
-            known = len(reader.event_ns)
-            reader.feed(data, np.cumsum(window.ends[mine] - starts[mine]), came_ns)
-            new = np.array(reader.event_ns[known:], dtype=np.int64)
-            watch.events(known == 0, new, came_ns, window.earliest_ns[mine])
-            last_ns[owner] = came_ns[-1]
-    return [reader.close(one.broken, one.reason) for reader, one in zip(readers, exchanges, strict=True)], last_ns
+            reader = open_readers.get(owner) or open_readers.setdefault(owner, Reader())
+            _feed(reader, window, mine, starts[mine], watch)
+            last_ns[owner] = window.came_ns[mine[-1]]
+            if exchanges[owner].read_by <= reads:
+                closed[owner] = open_readers.pop(owner).close(exchanges[owner].broken, exchanges[owner].reason)
+    for owner, exchange in enumerate(exchanges):
+        if owner not in closed:
+            closed[owner] = open_readers.get(owner, Reader()).close(exchange.broken, exchange.reason)
+    return [closed[owner] for owner in range(len(exchanges))], last_ns
+
+
+def _feed(reader: Reader, window: Window, mine: NDArray[np.int64], starts: NDArray[np.int64], watch: Watch) -> None:
+    """Give a reader its reads of a window."""
+    ends, came_ns = window.ends[mine], window.came_ns[mine]
+    known = len(reader.event_ns)
+    pieces = zip(starts.tolist(), ends.tolist(), strict=True)
+    reader.feed(b"".join([window.data[at:to] for at, to in pieces]), np.cumsum(ends - starts), came_ns)
+    new = np.array(reader.event_ns[known:], dtype=np.int64)
+    watch.events(known == 0, new, came_ns, window.earliest_ns[mine])

@@ -38,7 +38,7 @@ _NEVER = 1 << 62
 class Exchange:
     """One request under way, and what is known of it without reading what came."""
 
-    __slots__ = ("after", "broken", "end_ns", "reason", "resent", "scheduled_ns", "sent_ns")
+    __slots__ = ("after", "broken", "end_ns", "read_by", "reason", "resent", "scheduled_ns", "sent_ns")
 
     def __init__(self, scheduled_ns: int, after: int) -> None:
         self.scheduled_ns = scheduled_ns
@@ -46,6 +46,8 @@ class Exchange:
         self.after = after
         self.sent_ns = 0
         self.end_ns = 0
+        # Reads of the whole run until it ended: its own are all among them.
+        self.read_by = 0
         self.broken: RequestStatus | None = None
         self.reason: str | None = None
         self.resent = False
@@ -341,7 +343,7 @@ class Wire:
             self._idle.append(connection)
         else:
             self._drop(connection)
-        self._note_end()
+        self._note_end(exchange)
         if self.due_ns is None and len(self.exchanges) < len(self.requests):
             self._send_next(exchange.end_ns, index)
 
@@ -367,7 +369,7 @@ class Wire:
         exchange.end_ns = time.monotonic_ns()
         exchange.broken, exchange.reason = broken, reason
         self._drop(connection)
-        self._note_end()
+        self._note_end(exchange)
         if self.due_ns is None:
             self._freed.append(index)
 
@@ -380,7 +382,8 @@ class Wire:
         if connection in self._idle:
             self._idle.remove(connection)
 
-    def _note_end(self) -> None:
+    def _note_end(self, exchange: Exchange) -> None:
+        exchange.read_by = self.kept.reads + len(self.kept.request)
         self._ended += 1
         self._in_flight -= 1
         if self.on_done is not None:
