@@ -1,10 +1,11 @@
-"""enginebench's client beside `vllm bench serve`: same server, same workload, in turn; ratios with 95 % intervals.
+"""enginebench's client beside `vllm bench serve` and the engine's own histograms: one server, one workload, in turn.
 
     .venv/bin/python benchmarks/against_vllm_bench.py [--repeats 5] [--concurrency 1 4 8]
 
 Takes the quickstart grid's deployment on this machine; the peer is the one in the engine's own environment. Pairs are
 measured A B, B A, A B, …, so that drift of the machine cancels. Both report whole-run throughput here, since the peer
-knows no steady window.
+knows no steady window. The engine's figures are the growth of its Prometheus histograms over our runs: it counts from
+a request's arrival to its own output, so what the HTTP front adds lies between the two.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ import json
 import os
 import subprocess
 import tempfile
+import urllib.request
+from dataclasses import replace
 from pathlib import Path
+
+from prometheus_client.parser import text_string_to_metric_families
 
 from enginebench import assets, config, engines, load, metrics, provision, runners, workloads
 from enginebench.intervals import interval
@@ -31,11 +36,31 @@ FIGURES = {
 }
 
 
-def job_of_the_quickstart() -> Job:
-    """vLLM's job of the quickstart grid on this machine."""
+ENGINES = {
+    "TTFT mean, ms": "vllm:time_to_first_token_seconds",
+    "TPOT mean, ms": "vllm:request_time_per_output_token_seconds",
+    "E2EL mean, ms": "vllm:e2e_request_latency_seconds",
+}
+"""Figure to the engine's histogram of it."""
+
+
+def told(url: str) -> dict[str, tuple[float, float]]:
+    """Sum, ms, and count of each of the engine's histograms so far."""
+    with urllib.request.urlopen(f"{url}/metrics", timeout=30) as page:
+        families = {one.name: one for one in text_string_to_metric_families(page.read().decode())}
+
+    def total(name: str, end: str) -> float:
+        return sum(sample.value for sample in families[name].samples if sample.name == name + end)
+
+    return {title: (total(name, "_sum") * 1e3, total(name, "_count")) for title, name in ENGINES.items()}
+
+
+def job_of_the_quickstart(most: int) -> Job:
+    """vLLM's job of the quickstart grid on this machine, with batches of up to `most`."""
     inventory, part = runners.inventory(config.read_site(assets.find("runners/local.yaml")))
     jobs = make_plan(config.read_grid(assets.find("configs/grids/quickstart.yaml")), inventory, part).jobs
-    return next(job for job in jobs if job.deployment.engine == "vllm")
+    job = next(job for job in jobs if job.deployment.engine == "vllm")
+    return replace(job, deployment=replace(job.deployment, max_sequences=max(most, job.deployment.max_sequences)))
 
 
 def ours(job: Job, point: Point, url: str, seed: int, count: int) -> dict[str, float]:
@@ -88,7 +113,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--concurrency", type=int, nargs="+", default=[1, 4, 8])
     given = parser.parse_args()
-    job = job_of_the_quickstart()
+    job = job_of_the_quickstart(max(given.concurrency))
     cache = assets.cache()
     prepared = provision.prepare(job.deployment.provision, cache, print)
     ready = models.fetch(job.deployment.model, cache, print)
@@ -103,18 +128,24 @@ def main() -> None:
         url=f"http://127.0.0.1:{port}",
         health_path=launch.health_path,
     )
-    print("| load | figure | enginebench | vllm bench serve | ratio [95 %] | n |\n|---|---|---|---|---|---|")
+    print(
+        "| load | figure | enginebench | vllm bench serve | ratio [95 %] | n | the engine itself |\n" + "|---" * 7 + "|"
+    )
     with tempfile.TemporaryDirectory() as folder, Server(command, Path(folder) / "log", ready_deadline_s=600):
         for concurrency in given.concurrency:
-            point = next(p for p in job.points if p.load == ClosedLoop(kind="closed", concurrency=concurrency))
+            # All at once, as the peer begins.
+            loop = ClosedLoop(kind="closed", concurrency=concurrency, start="convoy")
+            point = replace(job.points[0], load=loop)
             count = max(8, 3 * concurrency)
-            pairs = []
+            pairs, grown = [], []
             ours(job, point, command.url, 10_000, concurrency)
             for repeat in range(given.repeats):
                 own, other = None, None
                 for ours_now in (True, False) if repeat % 2 == 0 else (False, True):
                     if ours_now:
+                        before = told(command.url)
                         own = ours(job, point, command.url, repeat, count)
+                        grown.append((before, told(command.url)))
                     else:
                         other = peers(job, point, command.url, repeat, count, prepared.executable, ready.path)
                 assert own is not None
@@ -122,10 +153,14 @@ def main() -> None:
                 pairs.append((own, other))
             for title in FIGURES:
                 ratio = interval([a[title] / b[title] for a, b in pairs], ["one start"] * len(pairs))
+                engine = [
+                    (b[title][0] - a[title][0]) / (b[title][1] - a[title][1]) for a, b in grown if title in ENGINES
+                ]
                 mean = [sum(pair[side][title] for pair in pairs) / len(pairs) for side in (0, 1)]
                 print(
                     f"| c{concurrency} | {title} | {mean[0]:.1f} | {mean[1]:.1f} "
-                    f"| {ratio.centre:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] | {ratio.n} |",
+                    f"| {ratio.centre:.3f} [{ratio.low:.3f}, {ratio.high:.3f}] | {ratio.n} "
+                    f"| {f'{sum(engine) / len(engine):.1f}' if engine else '–'} |",
                     flush=True,
                 )
 
