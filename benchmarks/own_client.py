@@ -1,6 +1,6 @@
 """One run of enginebench's load generator in a process of its own; figures as JSON. `load_generators.py` calls it.
 
-    python benchmarks/own_client.py '{"url": "http://localhost:8461", "requests": 64, "streams": 16, …, "out": "found.json"}'
+    python benchmarks/own_client.py '{"url": "http://localhost:1", "requests": 64, "streams": 16, …, "out": "out.json"}'
 
 The hot path is taken to end when the last request has: `on_done` tells. What `load.measure` does then and the summary
 of the metrics are the post-processing; importing the metrics counts as neither.

@@ -176,17 +176,16 @@ def _guidellm_argv(demand: Demand, folder: Path) -> list[str]:
 
 def _guidellm(folder: Path) -> Reported:
     (found,) = json.loads((folder / "result.json").read_text(encoding="utf-8"))["benchmarks"]
-    good = {
-        name: of["successful"] for name, of in found["metrics"].items() if isinstance(of, dict) and "successful" in of
-    }
-    first, gap = good["time_to_first_token_ms"] or {}, good["inter_token_latency_ms"] or {}
+    metrics = found["metrics"]
+    first = metrics["time_to_first_token_ms"]["successful"] or {}
+    gap = metrics["inter_token_latency_ms"]["successful"] or {}
     return Reported(
         ttft_mean_ms=_number(first.get("mean")),
         ttft_p99_ms=_number(first.get("percentiles", {}).get("p99")),
         tpot_mean_ms=_number(gap.get("mean")),  # what it calls TPOT has the first token in it
         itl_p99_ms=None,  # its percentile is one over requests
-        output_tps=_number((good["output_tokens_per_second"] or {}).get("mean")),
-        requests=found["metrics"]["request_totals"]["successful"],
+        output_tps=_number((metrics["output_tokens_per_second"]["successful"] or {}).get("mean")),
+        requests=metrics["request_totals"]["successful"],
     )
 
 

@@ -1,4 +1,4 @@
-"""The server of known timings that clients are judged by: built, pinned to a core, reset before and read after a run."""
+"""The server of known timings that clients are judged by: pinned to a core, reset before and read after a run."""
 
 from __future__ import annotations
 

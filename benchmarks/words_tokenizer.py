@@ -1,4 +1,4 @@
-"""A tokenizer that reads the referee's words as it counts them: ` w17` is one token, so no client miscounts for its sake."""
+"""A tokenizer that counts the referee's words as it does: ` w17` is one token, so that no client miscounts them."""
 
 from __future__ import annotations
 
