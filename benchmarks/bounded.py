@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ class Usage:
     """User and system time of the whole tree of processes."""
     peak_rss_bytes: int
     """One process: its high-water mark. Several: the largest sum of their resident sets, sampled 5 times a second."""
+    others_share: float
+    """Share of the core that went to other processes meanwhile."""
     processes: int
     """Processes at a time, at most."""
     status: int | None
@@ -77,6 +80,22 @@ class _Tree:
                     os.kill(pid, signal.SIGKILL)
 
 
+def _busy_s(core: int) -> float:
+    """Seconds that the core has been busy with processes; interrupts, a part of the traffic, not counted."""
+    line = next(line for line in Path("/proc/stat").read_text().splitlines() if line.startswith(f"cpu{core} "))
+    user, nice, system = (int(field) for field in line.split()[1:4])
+    return (user + nice + system) / _HZ
+
+
+def _sample(tree: _Tree, over: threading.Event, on_tick: Callable[[], None] | None) -> None:
+    # The server has this core too: samples are taken in the time that it leaves.
+    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
+    while not over.wait(_TICK_S):
+        tree.look()
+        if on_tick is not None:
+            on_tick()
+
+
 def run(
     argv: Sequence[str],
     *,
@@ -99,16 +118,19 @@ def run(
             start_new_session=True,
         )
     tree = _Tree(process.pid)
+    before = _busy_s(core)
     deadline = time.monotonic() + timeout_s
     ended, status, spent = 0, 0, None
+    over = threading.Event()
+    sampler = threading.Thread(target=_sample, args=(tree, over, on_tick))
+    sampler.start()
     try:
         while not ended and time.monotonic() < deadline:
             time.sleep(_TICK_S)
-            tree.look()
-            if on_tick is not None:
-                on_tick()
             ended, status, spent = os.wait4(process.pid, os.WNOHANG)
     finally:
+        over.set()
+        sampler.join()
         if not ended:
             tree.look()
             with contextlib.suppress(ProcessLookupError):
@@ -119,13 +141,15 @@ def run(
         process.returncode = 0
         tree.end()
     assert spent is not None
+    wall_s = (time.monotonic_ns() - started_ns) / 1e9
     # Descendants that nobody waited for are missing in the one, those that lived shorter than a tick in the other.
     cpu_s = max(spent.ru_utime + spent.ru_stime, sum(tree.cpu_s.values()))
     return Usage(
         started_ns=started_ns,
-        wall_s=(time.monotonic_ns() - started_ns) / 1e9,
+        wall_s=wall_s,
         cpu_s=cpu_s,
         peak_rss_bytes=tree.peak_one if tree.most == 1 else tree.peak_sum,
+        others_share=max(0.0, _busy_s(core) - before - cpu_s) / wall_s,
         processes=tree.most,
         status=os.waitstatus_to_exitcode(status) if ended else None,
     )

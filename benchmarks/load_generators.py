@@ -53,6 +53,8 @@ CASES: dict[str, tuple[str, bool, dict[str, float]]] = {
 }
 """Title: what is sent, whether as chat, and the server's settings."""
 TRIES = 3
+DISTURBED = 0.05
+"""Share of the client's core that others may take."""
 TIMEOUT_S = 180
 
 
@@ -104,16 +106,21 @@ class Bench:
         return usage, reported, truth, reason
 
     def measure(self, kind: str, client: Client, demand: Demand, **more: Any) -> None:
-        """Run until the server kept its own times, at most three times; note the last."""
+        """Run until the server kept its times and the client had its core, at most three times; note the best."""
         on_tick = more.pop("on_tick", None)
-        attempt = 0
-        while attempt < TRIES:
-            attempt += 1
-            usage, reported, truth, reason = self.once(client, demand, on_tick() if on_tick else None)
+        tries = []
+        while len(tries) < TRIES:
+            tries.append(self.once(client, demand, on_tick() if on_tick else None))
+            usage, _, truth, reason = tries[-1]
             late = truth is not None and truth.late(demand.streams or 1)
-            if reason is not None or not late:
+            # A reading case is right or wrong at any speed.
+            disturbed = usage.others_share > DISTURBED and kind != "case"
+            if reason is not None or not (late or disturbed):
                 break
-            print(f"  the server was late by {truth.late_p99_ms if truth else 0:.1f} ms at p99", file=sys.stderr)
+            late_ms = truth.late_p99_ms if truth else 0.0
+            print(f"  server late {late_ms:.1f} ms at p99, {usage.others_share:.0%} of the core lost", file=sys.stderr)
+        usage, reported, truth, reason = min(tries, key=lambda one: one[0].others_share)
+        late = truth is not None and truth.late(demand.streams or 1)
         base = self.startup(client)
         run = {
             "kind": kind,
@@ -128,7 +135,8 @@ class Bench:
             "cpu_s_per_million_tokens": _per_million(usage.cpu_s - base, truth),
             "start_to_first_send_s": (truth.arrivals_ns[0] - usage.started_ns) / 1e9 if truth else None,
             "server_late": late,
-            "attempts": attempt,
+            "disturbed": usage.others_share > DISTURBED,
+            "attempts": len(tries),
             "reason": reason,
             **more,
         }

@@ -22,7 +22,8 @@ def _ratio(value: float | None, truth: float | None) -> float | None:
 
 
 def _name(run: Run) -> str:
-    return f"{run['client']} {run['version']}".strip() + (" *" if run["server_late"] else "")
+    marks = (" *" if run["server_late"] else "") + (" †" if run["disturbed"] and run["kind"] != "case" else "")
+    return f"{run['client']} {run['version']}".strip() + marks
 
 
 def _peak_mb(run: Run) -> float:
@@ -50,7 +51,7 @@ def _level(runs: Sequence[Run], ideal_request_s: float) -> Iterator[str]:
     yield f"### {streams:,} streams (ideal: {ideal:,.0f} tok/s)\n"
     yield (
         "| client | TTFT mean / p99 said, ms | true | TPOT said / true | ITL p99 said / true "
-        "| tok/s said | said / true | said / ideal | CPU-s per M tokens | peak MB | start → first send, s | most in flight |"
+        "| tok/s said | said / true | said / ideal | CPU-s per M tokens | peak MB | start → first send, s | in flight |"
     )
     yield "|---|---|---|---|---|---|---|---|---|---|---|---|"
     for run in runs:
@@ -148,6 +149,8 @@ def document(about: Mapping[str, Any], runs: Sequence[Run]) -> str:
         lines += _cases(of["case"], about["case_words"])
     if any(run["server_late"] for run in runs):
         lines += ["\\* the server itself was late in each of three tries.", ""]
+    if any(run["disturbed"] and run["kind"] != "case" for run in runs):
+        lines += ["† other processes took more than 5 % of the client's core in each of three tries.", ""]
     return "\n".join(lines)
 
 
