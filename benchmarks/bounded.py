@@ -73,11 +73,16 @@ class _Tree:
         return found
 
     def end(self) -> None:
-        """Kill what is left of the processes seen: those only, told by pid and start time."""
+        """Kill what is left of the processes seen, those only, told by pid and start time; wait until they are gone."""
+        deadline = time.monotonic() + 10
         for pid, born in self.cpu_s:
             with contextlib.suppress(OSError, IndexError):
-                if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19] == born:
+                while time.monotonic() < deadline:
+                    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                    if fields[19] != born or fields[0] == "Z":
+                        break
                     os.kill(pid, signal.SIGKILL)
+                    time.sleep(0.01)
 
 
 def _busy_s(core: int) -> float:

@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -108,7 +109,7 @@ class Bench:
     def measure(self, kind: str, client: Client, demand: Demand, **more: Any) -> None:
         """Run until the server kept its times and the client had its core, at most three times; note the best."""
         on_tick = more.pop("on_tick", None)
-        tries = []
+        tries: list[tuple[bounded.Usage, Reported | None, Truth | None, str | None]] = []
         while len(tries) < TRIES:
             tries.append(self.once(client, demand, on_tick() if on_tick else None))
             usage, _, truth, reason = tries[-1]
@@ -290,6 +291,8 @@ def main() -> None:
         print(lacking, file=sys.stderr)
         sys.exit(2)
     begun = time.monotonic()
+    # Told to end, it ends the server and the client too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     clients, left_out = usable(given.clients)
     folder = Path(tempfile.mkdtemp(prefix="load-generators-"))
     # This process too: it must not disturb the client.
