@@ -267,7 +267,8 @@ def usable(names: list[str]) -> tuple[dict[str, Client], dict[str, str]]:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", nargs="*", choices=["levels", "open", "cases"], default=["levels", "open"])
+    # Python 3.11's `choices` refuses the default of a positional list.
+    parser.add_argument("what", nargs="*", metavar="levels|open|cases", help="default: levels open")
     parser.add_argument("--clients", nargs="+", choices=list(CLIENTS), default=list(CLIENTS))
     parser.add_argument("--streams", type=int, nargs="+", default=list(STREAMS))
     parser.add_argument("--quick", action="store_true", help="a third of the requests: does it work?")
@@ -277,7 +278,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=8461)
     parser.add_argument("--out", type=Path, default=Path("load_generators"), help="writes OUT.md and OUT.json")
     parser.add_argument("--keep", action="store_true", help="keep the folder with the clients' own files and logs")
-    return parser.parse_args()
+    given = parser.parse_args()
+    given.what = given.what or ["levels", "open"]
+    for what in given.what:
+        if what not in ("levels", "open", "cases"):
+            parser.error(f"{what}: not one of levels, open, cases")
+    return given
 
 
 def main() -> None:
