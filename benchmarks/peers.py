@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+import enginebench
 from enginebench import assets
 from enginebench.errors import TrialError, UserError
 from enginebench.provision import uv
@@ -266,7 +267,12 @@ OFFLINE = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
 CLIENTS = {
     client.name: client
     for client in (
-        Client("enginebench", "", lambda _: Path(sys.executable), _own_argv, _own, open_loop=True),
+        Client(
+            *("enginebench", "", lambda _: Path(sys.executable), _own_argv, _own),
+            # The very copy that this script uses, wherever its run is started.
+            environment={"PYTHONPATH": str(Path(enginebench.__file__).resolve().parents[1])},
+            open_loop=True,
+        ),
         Client(
             *("vllm", "0.32.0", _of_the_engine("vllm", "vllm"), _vllm_argv, _serving),
             environment=OFFLINE,
