@@ -126,14 +126,14 @@ def verdict(said: float | None, true: float) -> str:
 
 def _cases(runs: Sequence[Run], words: Mapping[str, str]) -> Iterator[str]:
     yield f"### Reading cases (4 streams; right: within {_CASE_TOLERANCE:.0%} of the server's own record)\n"
-    yield "| case | client | TTFT, ms | TPOT, ms | ITL p99, ms | tok/s |\n|---|---|---|---|---|---|"
+    yield "| case | client | TTFT, ms | TPOT, ms | tok/s |\n|---|---|---|---|---|"
     for run in runs:
         note = f" ({run['note']})" if run["note"] else ""
         if run["reason"]:
-            yield f"| {words[run['case']]} | {_name(run)}{note} | {run['reason']} | | | |"
+            yield f"| {words[run['case']]} | {_name(run)}{note} | {run['reason']} | | |"
             continue
         said, true = run["reported"], run["truth"]
-        figures = ("ttft_mean_ms", "tpot_mean_ms", "itl_p99_ms", "output_tps")
+        figures = ("ttft_mean_ms", "tpot_mean_ms", "output_tps")
         marks = " | ".join(verdict(said[figure], true[figure]) for figure in figures)
         yield f"| {words[run['case']]} | {_name(run)}{note} | {marks} |"
     yield ""
