@@ -111,7 +111,7 @@ def _open(runs: Sequence[Run]) -> Iterator[str]:
             f"| {_name(run)} | {run['delivered_rps']:.1f} | {run['delivered_rps'] / extra.get('offered_rps', 500):.4f} "
             f"| {_show(said['ttft_mean_ms'])} / {_show(said['ttft_p99_ms'])} "
             f"| {_show(true['ttft_mean_ms'])} / {_show(true['ttft_p99_ms'])} "
-            f"| {_show(extra.get('send_lag_p99_ms'), '.3f')} | {run['lag_behind_constant_p99_ms']:.1f} |"
+            f"| {_show(extra.get('send_lag_p99_ms'), '.3f')} | {_show(run['lag_behind_constant_p99_ms'] if run['client'] == 'vllm' else None)} |"
         )
     yield ""
 
