@@ -443,3 +443,11 @@ def test_nothing_is_0_or_nan_for_want_of_a_value():
     assert all(found.absent.values())
     assert all(value is None or math.isfinite(value) for value in found.metrics.values())
     assert {name for name, value in found.metrics.items() if value == 0} == {"schedule_lag_mean_ns"}
+
+
+def test_latency_from_schedule_has_the_clients_wait_in_it():
+    late = [asked(100, 200, 210, scheduled_ns=30 * MS), asked(300, 400, 410)]
+    found = summarise(late, load=OPEN, devices=1, slo=None).metrics
+    assert found["ttft_mean_ns"] == pytest.approx(100 * MS)
+    assert found["ttft_from_schedule_mean_ns"] == pytest.approx((170 + 100) / 2 * MS)
+    assert found["e2el_from_schedule_mean_ns"] == pytest.approx((180 + 110) / 2 * MS)

@@ -42,6 +42,16 @@ _OTHERS = {
         "first event with a choice − send time, be it a role or no text at all",
         "clients that stop the clock at the first event, as `vllm bench serve` 0.32 does",
     ),
+    "ttft_from_schedule": (
+        "TTFT from schedule",
+        "first token-bearing event − when the request was due, so a client's late send is in it",
+        "latency free of coordinated omission, as wrk2 measures it",
+    ),
+    "e2el_from_schedule": (
+        "E2EL from schedule",
+        "last token-bearing event − when the request was due, so a client's late send is in it",
+        "latency free of coordinated omission, as wrk2 measures it",
+    ),
     "tpot_guidellm": (
         "GuideLLM's TPOT",
         "(last token-bearing event − send time) / output tokens, so TTFT is in it",
@@ -58,7 +68,7 @@ _OTHERS = {
         "SGLang's `bench_serving`, for the native endpoint",
     ),
 }
-"""What other tools publish under the same words, so that a figure of theirs can be matched."""
+"""What others mean by the same words, so that a figure of theirs can be matched."""
 STATISTICS = {"mean": "mean", "p50": "median", "p90": "90th percentile", "p99": "99th percentile"}
 _WINDOW = (
     "the steady window (all slots busy: from when every slot has a first token to the last first token before the "
