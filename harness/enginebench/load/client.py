@@ -12,12 +12,12 @@ import numpy as np
 
 from enginebench import arrivals
 from enginebench.load.asking import Api, request_bytes
+from enginebench.load.exchange import Exchange
 from enginebench.load.part import Carried, Part, carry_out
 from enginebench.load.proof import proof
 from enginebench.load.reading import Reading
 from enginebench.load.shard import carry_out_side_by_side
 from enginebench.load.sockets import Server
-from enginebench.load.wire import Exchange
 from enginebench.records import ClientProof, ClosedLoop, Load, Prompt, Request, record
 
 _STREAMS_PER_PROCESS = 2048

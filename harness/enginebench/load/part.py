@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from enginebench.load.exchange import Exchange
 from enginebench.load.kept import Kept, Window
 from enginebench.load.proof import Watch
 from enginebench.load.reading import Reader, Reading
 from enginebench.load.sockets import Server
-from enginebench.load.wire import Exchange, Wire
+from enginebench.load.wire import Wire
 from enginebench.records import record
 
 

@@ -6,16 +6,17 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import re
 import socket
 import struct
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from enginebench.load.ending import CHUNKED, HEAD, LAST_CHUNK, TRAILERS, UNTIL_CLOSED, ending
+from enginebench.load.exchange import Exchange
 from enginebench.load.kept import LEAST_ROOM, Kept
 from enginebench.load.poll import END, READ, poll
-from enginebench.load.sockets import KERNEL_TIMES, STAMP_SPACE, Server
+from enginebench.load.sockets import KERNEL_TIMES, STAMP_SPACE, Server, allow
 from enginebench.load.tls import TlsSocket
 from enginebench.records import RequestStatus
 
@@ -25,32 +26,9 @@ _MANY = 64
 """With so many requests in flight, the loop rests after every turn."""
 _REST_NS = 400_000
 """How long: what comes meanwhile has the kernel's times, and is read in one turn, which costs half the CPU."""
-_HEAD, _CHUNKED, _UNTIL_CLOSED = -3, -1, -2
-_LAST_CHUNK = b"\r\n0\r\n\r\n"
-_ENOUGH = len(_LAST_CHUNK)
-_TRAILERS = re.compile(rb"\r\n0+(?:;[^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*\r\n$")
-_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)")
-_CHUNKED_BODY = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked")
+_ENOUGH = len(LAST_CHUNK)
 _STAMP = struct.Struct("@qq")
 _NEVER = 1 << 62
-
-
-class Exchange:
-    """One request under way, and what is known of it without reading what came."""
-
-    __slots__ = ("after", "broken", "end_ns", "read_by", "reason", "resent", "scheduled_ns", "sent_ns")
-
-    def __init__(self, scheduled_ns: int, after: int) -> None:
-        self.scheduled_ns = scheduled_ns
-        # Closed loop: the request whose end made room for this one; -1 for none.
-        self.after = after
-        self.sent_ns = 0
-        self.end_ns = 0
-        # Reads of the whole run until it ended: its own are all among them.
-        self.read_by = 0
-        self.broken: RequestStatus | None = None
-        self.reason: str | None = None
-        self.resent = False
 
 
 class _Connection:
@@ -60,6 +38,7 @@ class _Connection:
         "block",
         "closes",
         "exchange",
+        "fault",
         "fresh",
         "head",
         "index",
@@ -80,12 +59,14 @@ class _Connection:
         self.index = -1
         self.exchange: Exchange | None = None
         self.output = memoryview(b"")
+        # Why a write failed: what the server said before is still to be read.
+        self.fault: str | None = None
         # Whether it was made for its request; else the server may have closed it meanwhile.
         self.fresh = False
         self.closes = False
         self.head = b""
-        # Bytes of the body still to come, or _HEAD, _CHUNKED, _UNTIL_CLOSED.
-        self.left = _HEAD
+        # Bytes of the body still to come, or HEAD, CHUNKED, UNTIL_CLOSED.
+        self.left = HEAD
         # The last bytes of the read before: in the arena before `last` if that block is still there, else in `tail`.
         self.last, self.block, self.tail = 0, -1, b""
 
@@ -117,7 +98,7 @@ class Wire:
         self.exchanges: list[Exchange] = []
         self._poll = poll()
         self._by_fd: dict[int, _Connection] = {}
-        self._idle: list[_Connection] = []
+        self._idle: dict[_Connection, None] = {}
         # When sends are due that wait for nobody: all of an open loop, the first of each slot of a closed one.
         self._starts = list(due_ns if due_ns is not None else self.slot_offsets_ns)
         self._started = 0
@@ -130,15 +111,17 @@ class Wire:
 
     def run(self, begin: Callable[[], int]) -> list[Exchange]:
         """Send all, wait for all; gives the exchanges in the order of the requests. `begin` gives the start, ns."""
-        ahead = _AHEAD if self.due_ns is not None else len(self.slot_offsets_ns)
-        with contextlib.suppress(OSError):  # One that is refused is tried again by its request.
-            for _ in range(min(len(self.requests), ahead)):
-                self._idle.append(_Connection(self.server.open(wait_s=5)))
-                self._watch(self._idle[-1])
+        closed = self.due_ns is None
+        allow(len(self.slot_offsets_ns) if closed else len(self.requests))
         gc.collect()
         gc.freeze()
         gc.disable()
         try:
+            with contextlib.suppress(OSError):  # One that is refused is tried again by its request.
+                for _ in range(len(self.slot_offsets_ns) if closed else min(len(self.requests), _AHEAD)):
+                    connection = _Connection(self.server.open(wait_s=5))
+                    self._watch(connection)
+                    self._idle[connection] = None
             self.begun_ns = begin()
             cpu_s = time.thread_time()
             self._turns()
@@ -165,8 +148,9 @@ class Wire:
             kept.polled_ns.append(clock())
             self._take(ready)
             now = clock()
-            self._send_due(now)
+            # In this order: the slot of a request that is given up is free at once.
             self._end_late(now)
+            self._send_due(now)
             done = clock()
             kept.done_ns.append(done)
             if KERNEL_TIMES and self._in_flight >= _MANY and self._next_due_ns() - done > 2 * _REST_NS:
@@ -179,20 +163,26 @@ class Wire:
         limit = len(arena) - LEAST_ROOM
         for fd, mask in ready:
             connection = by_fd.get(fd)
-            if connection is None or (connection.output and not self._write(connection)) or not mask & (READ | END):
+            if connection is None:
+                continue
+            if connection.output and not self._write(connection):
+                mask |= END
+            if not mask & (READ | END):
                 continue
             while True:
                 at = kept.at
                 try:
                     count, extra, _, _ = connection.receive((room[at:],), STAMP_SPACE)
                 except (BlockingIOError, InterruptedError):
+                    if connection.fault is not None:
+                        self._lost(connection, connection.fault)
                     break
                 except OSError as error:
-                    self._lost(connection, str(error))
+                    self._lost(connection, connection.fault or str(error))
                     break
                 if not count or connection.index < 0:
                     # Closed, or bytes that nobody asked for: no other request is to go over this connection.
-                    self._lost(connection, "the server closed the connection")
+                    self._lost(connection, connection.fault or "the server closed the connection")
                     break
                 request.append(connection.index)
                 lengths.append(count)
@@ -201,11 +191,11 @@ class Wire:
                 elif KERNEL_TIMES:
                     stamps += _STAMP.pack(*divmod(time.time_ns(), 1_000_000_000))
                 end = kept.at = at + count
-                if count < _ENOUGH or connection.left != _CHUNKED:
+                if count < _ENOUGH or connection.left != CHUNKED:
                     over = self._rare(connection, at, end)
                 else:
                     # Two line ends: the last read of the body, or an event of a server that ends lines by CR LF.
-                    over = arena[end - 4] == 13 and self._ends(at, end)
+                    over = arena[end - 4] == 13 and self._ends(connection, at, end)
                     connection.last, connection.block = end, self._block
                 if end > limit:
                     self._spill()
@@ -220,11 +210,11 @@ class Wire:
         piece = bytes(self.kept.room[at:end])
         tail = (self._tail(connection) + piece)[-_ENOUGH:]
         connection.tail, connection.block = tail, -1
-        if connection.left == _HEAD:
+        if connection.left == HEAD:
             return self._head(connection, piece)
-        if connection.left == _CHUNKED:
-            return tail == _LAST_CHUNK
-        if connection.left == _UNTIL_CLOSED:
+        if connection.left == CHUNKED:
+            return tail == LAST_CHUNK
+        if connection.left == UNTIL_CLOSED:
             return False
         connection.left -= len(piece)
         return connection.left <= 0
@@ -232,29 +222,29 @@ class Wire:
     def _head(self, connection: _Connection, piece: bytes) -> bool:
         """Find out, once the headers are there, how the body's end will be known; and whether it came with them."""
         connection.head += piece
-        head, gap, rest = connection.head.partition(b"\r\n\r\n")
-        if not gap:
-            return False
-        lower = head.lower()
+        while True:
+            head, gap, rest = connection.head.partition(b"\r\n\r\n")
+            if not gap:
+                return False
+            connection.left, connection.closes = ending(head)
+            if connection.left != HEAD:
+                break
+            connection.head = rest
+            # The server has taken the request: it is not to be sent again.
+            connection.fresh = True
         connection.head = b""
-        connection.closes = b"\r\nconnection: close" in lower or lower.startswith(b"http/1.0")
-        length = _CONTENT_LENGTH.search(lower)
-        if _CHUNKED_BODY.search(lower):
-            connection.left = _CHUNKED
-            return connection.tail == _LAST_CHUNK or _TRAILERS.search(b"\r\n" + rest) is not None
-        if length is None:
-            connection.left = _UNTIL_CLOSED
+        if connection.left == CHUNKED:
+            return TRAILERS.search(b"\r\n" + rest) is not None
+        if connection.left == UNTIL_CLOSED:
             return False
-        connection.left = int(length[1]) - len(rest)
+        connection.left -= len(rest)
         return connection.left <= 0
 
-    def _ends(self, at: int, end: int) -> bool:
+    def _ends(self, connection: _Connection, at: int, end: int) -> bool:
         """Whether a read that ends in two line ends is the last of a chunked body."""
-        arena = self.kept.arena
-        if arena.endswith(_LAST_CHUNK, at, end):
+        if self.kept.arena.endswith(LAST_CHUNK, at, end):
             return True
-        found = arena.rfind(b"\r\n0", at, end)
-        return found >= 0 and _TRAILERS.match(arena, found, end) is not None
+        return TRAILERS.search(self._tail(connection) + bytes(self.kept.room[at:end])) is not None
 
     def _tail(self, connection: _Connection) -> bytes:
         """The last bytes of the read before."""
@@ -277,7 +267,10 @@ class Wire:
         return max(0, until - now_ns) / 1e9
 
     def _next_due_ns(self) -> int:
-        return self.begun_ns + self._starts[self._started] if self._started < len(self._starts) else _NEVER
+        # Slots that started early may have sent all before a late one begins.
+        if self._started == len(self._starts) or len(self.exchanges) == len(self.requests):
+            return _NEVER
+        return self.begun_ns + self._starts[self._started]
 
     def _send_due(self, now_ns: int) -> None:
         while self._next_due_ns() <= now_ns:
@@ -291,40 +284,43 @@ class Wire:
         exchange = Exchange(scheduled_ns, after)
         self.exchanges.append(exchange)
         self._in_flight += 1
-        connection = self._idle.pop() if self._idle else None
+        connection = self._idle.popitem()[0] if self._idle else None
         self._send(len(self.exchanges) - 1, exchange, connection)
 
     def _send(self, index: int, exchange: Exchange, connection: _Connection | None) -> None:
         if connection is None:
-            connection = _Connection(self.server.open())
+            try:
+                connection = _Connection(self.server.open())
+            except OSError as error:  # no more files, say
+                exchange.sent_ns = exchange.sent_ns or time.monotonic_ns()
+                self._end(index, exchange, "connection", str(error))
+                return
             self._watch(connection)
             connection.fresh = True
         connection.index, connection.exchange = index, exchange
-        connection.left, connection.head = _HEAD, b""
+        connection.left, connection.head = HEAD, b""
         connection.output = memoryview(self.requests[index])
-        now = time.monotonic_ns()
-        if not exchange.sent_ns:
-            exchange.sent_ns = now
+        exchange.sent_ns = exchange.sent_ns or time.monotonic_ns()
         self._deadlines.append((exchange.sent_ns + self.timeout_ns, exchange, connection))
-        self._write(connection)
+        if not self._write(connection):
+            self._lost(connection, connection.fault or "")
 
     def _watch(self, connection: _Connection) -> None:
         self._by_fd[connection.socket.fileno()] = connection
         self._poll.add(connection.socket.fileno())
 
     def _write(self, connection: _Connection) -> bool:
-        """Send what is left of the request, as far as it goes; gives whether the connection still stands."""
+        """Send what is left of the request, as far as it goes; gives whether the connection still takes it."""
         try:
             while connection.output:
                 connection.output = connection.output[connection.socket.send(connection.output) :]
         except (BlockingIOError, InterruptedError):
             self._poll.want_room(connection.socket.fileno())
         except OSError as error:
-            if error.errno in (errno.ENOTCONN, errno.EINPROGRESS):  # still connecting
-                self._poll.want_room(connection.socket.fileno())
-            else:
-                self._lost(connection, str(error))
+            if error.errno not in (errno.ENOTCONN, errno.EINPROGRESS):
+                connection.fault, connection.output = str(error), memoryview(b"")
                 return False
+            self._poll.want_room(connection.socket.fileno())  # still connecting
         return True
 
     def _end_late(self, now_ns: int) -> None:
@@ -338,9 +334,10 @@ class Wire:
         index, exchange = connection.index, connection.exchange
         assert exchange is not None
         exchange.end_ns = time.monotonic_ns()
-        if reusable and not connection.closes:
+        # A server that answered before it had the whole request still waits for the rest of it.
+        if reusable and not connection.closes and not connection.output:
             connection.index, connection.exchange, connection.fresh = -1, None, False
-            self._idle.append(connection)
+            self._idle[connection] = None
         else:
             self._drop(connection)
         self._note_end(exchange)
@@ -351,24 +348,27 @@ class Wire:
         index, exchange = connection.index, connection.exchange
         if exchange is None:
             self._drop(connection)
-        elif connection.left == _UNTIL_CLOSED:
+        elif connection.left == UNTIL_CLOSED:
             self._break(connection, None, None)
-        elif connection.left == _HEAD and not connection.head and not connection.fresh:
+        elif connection.left == HEAD and not connection.head and not connection.fresh:
             # A kept-alive connection that the server had closed already: the request was never taken. Said in the
             # result, and its clock goes on.
             exchange.resent = True
             self._drop(connection)
             self._send(index, exchange, None)
         else:
-            answered = connection.left != _HEAD or connection.head
+            answered = connection.left != HEAD or connection.head
             self._break(connection, "truncated" if answered else "connection", reason)
 
     def _break(self, connection: _Connection, broken: RequestStatus | None, reason: str | None) -> None:
         exchange, index = connection.exchange, connection.index
         assert exchange is not None
+        self._drop(connection)
+        self._end(index, exchange, broken, reason)
+
+    def _end(self, index: int, exchange: Exchange, broken: RequestStatus | None, reason: str | None) -> None:
         exchange.end_ns = time.monotonic_ns()
         exchange.broken, exchange.reason = broken, reason
-        self._drop(connection)
         self._note_end(exchange)
         if self.due_ns is None:
             self._freed.append(index)
@@ -379,8 +379,7 @@ class Wire:
         self._poll.remove(fd)
         connection.socket.close()
         connection.index, connection.exchange, connection.output = -1, None, memoryview(b"")
-        if connection in self._idle:
-            self._idle.remove(connection)
+        self._idle.pop(connection, None)
 
     def _note_end(self, exchange: Exchange) -> None:
         exchange.read_by = self.kept.reads + len(self.kept.request)
