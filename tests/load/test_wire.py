@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import ssl
-import threading
 import time
 
 import pytest
@@ -16,6 +15,7 @@ from enginebench.load.kept import BLOCK_BYTES, Kept
 from enginebench.load.poll import poll
 from enginebench.load.sockets import KERNEL_TIMES
 from enginebench.records import ClosedLoop, OpenLoop, Prompt
+from raw_server import EVENT, HEAD, LAST, chunk, whole
 
 MS = 1_000_000
 
@@ -31,85 +31,6 @@ def send(url, some, load, *, timeout_s=20.0, **more):
 
 def closed(concurrency):
     return ClosedLoop(kind="closed", concurrency=concurrency)
-
-
-EVENT = b'data: {"choices": [{"text": " w", "finish_reason": null}]}\n\n'
-LAST = (
-    b'data: {"choices": [{"text": " w", "finish_reason": "length"}], "usage": {"completion_tokens": 2}}\n\n'
-    b"data: [DONE]\n\n"
-)
-HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
-def chunk(data):
-    return b"%x\r\n%s\r\n" % (len(data), data)
-
-
-def asked(connection):
-    """One whole request."""
-    data = b""
-    while b"\r\n\r\n" not in data:
-        more = connection.recv(65536)
-        if not more:
-            return None
-        data += more
-    head, _, body = data.partition(b"\r\n\r\n")
-    length = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
-    while len(body) < length:
-        body += connection.recv(65536)
-    return head, body
-
-
-class Serving:
-    """A thread that answers every connection by `answer(connection, n)`, n counting requests; true keeps it open."""
-
-    def __init__(self, answer, *, family=socket.AF_INET, context=None):
-        self.answer, self.context = answer, context
-        self.listener = socket.create_server(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0), family=family)
-        self.port = self.listener.getsockname()[1]
-        self.connections = 0
-        self.requests = 0
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def accept(self):
-        while True:
-            try:
-                connection, _ = self.listener.accept()
-            except OSError:
-                return
-            self.connections += 1
-            threading.Thread(target=self.serve, args=(connection,), daemon=True).start()
-
-    def serve(self, connection):
-        try:
-            if self.context:
-                connection = self.context.wrap_socket(connection, server_side=True)
-            while asked(connection):
-                self.requests += 1
-                if not self.answer(connection, self.requests - 1):
-                    break
-        except OSError:
-            pass
-        connection.close()
-
-
-@pytest.fixture
-def serving():
-    running = []
-
-    def start(answer, **more):
-        running.append(Serving(answer, **more))
-        return running[-1]
-
-    yield start
-    for one in running:
-        one.listener.close()
-
-
-def whole(connection, _):
-    connection.sendall(HEAD + chunk(EVENT))
-    connection.sendall(chunk(LAST) + b"0\r\n\r\n")
-    return True
 
 
 @pytest.mark.skipif(not KERNEL_TIMES, reason="this kernel gives no times")

@@ -8,7 +8,7 @@ from enginebench.records import RequestStatus
 class Exchange:
     """A request from its send to its end; the loop fills it in."""
 
-    __slots__ = ("after", "broken", "end_ns", "read_by", "reason", "resent", "scheduled_ns", "sent_ns")
+    __slots__ = ("after", "broken", "end_ns", "read_by", "reason", "resent", "scheduled_ns", "sent_ns", "until_closed")
 
     def __init__(self, scheduled_ns: int, after: int) -> None:
         self.scheduled_ns = scheduled_ns
@@ -21,3 +21,5 @@ class Exchange:
         self.broken: RequestStatus | None = None
         self.reason: str | None = None
         self.resent = False
+        # Whether the end of the connection was the answer's.
+        self.until_closed = False

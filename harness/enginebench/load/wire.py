@@ -104,6 +104,8 @@ class Wire:
         self._started = 0
         # Requests of a closed loop that ended, and whose slots have no new one yet.
         self._freed: deque[int] = deque()
+        # Connections whose first write failed, to be read like any other that breaks.
+        self._failed: list[tuple[int, int]] = []
         self._ended = 0
         self._deadlines: deque[tuple[int, Exchange, _Connection]] = deque()
         self._in_flight = 0
@@ -140,6 +142,8 @@ class Wire:
         self._send_due(clock())
         while self._ended < total:
             ready = self._poll.wait(0.0)
+            if self._failed:
+                ready, self._failed = ready + self._failed, []
             waited = not ready
             if waited:
                 ready = self._poll.wait(self._wait_s(clock()))
@@ -303,7 +307,7 @@ class Wire:
         exchange.sent_ns = exchange.sent_ns or time.monotonic_ns()
         self._deadlines.append((exchange.sent_ns + self.timeout_ns, exchange, connection))
         if not self._write(connection):
-            self._lost(connection, connection.fault or "")
+            self._failed.append((connection.socket.fileno(), END))
 
     def _watch(self, connection: _Connection) -> None:
         self._by_fd[connection.socket.fileno()] = connection
@@ -349,6 +353,7 @@ class Wire:
         if exchange is None:
             self._drop(connection)
         elif connection.left == UNTIL_CLOSED:
+            exchange.until_closed = True
             self._break(connection, None, None)
         elif connection.left == HEAD and not connection.head and not connection.fresh:
             # A kept-alive connection that the server had closed already: the request was never taken. Said in the
