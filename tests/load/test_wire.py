@@ -14,6 +14,7 @@ from enginebench.load import Target, measure
 from enginebench.load.kept import BLOCK_BYTES, Kept
 from enginebench.load.poll import poll
 from enginebench.load.sockets import KERNEL_TIMES
+from enginebench.load.wire import Wire
 from enginebench.records import ClosedLoop, OpenLoop, Prompt
 from raw_server import EVENT, HEAD, LAST, chunk, whole
 
@@ -79,6 +80,40 @@ def test_a_late_client_is_found_out(serving):
     outcome = send(f"http://127.0.0.1:{serving(first_is_quick).port}", prompts(2), closed(2), on_done=late)
     assert outcome.proof.unsure_events >= 10
     assert outcome.proof.client_bound()
+
+
+def test_a_client_that_is_late_with_the_first_sends_is_found_out(serving, monkeypatch):
+    """The first answer piles up while the second request is still to be sent."""
+    send_one = Wire._send
+
+    def slowly(self, index, *more):
+        if index == 1:
+            time.sleep(0.2)
+        send_one(self, index, *more)
+
+    def answer(connection, number):
+        for part in (HEAD + chunk(EVENT), chunk(EVENT), chunk(LAST) + b"0\r\n\r\n"):
+            connection.sendall(part)
+            time.sleep(0.03)
+        return True
+
+    monkeypatch.setattr(Wire, "_send", slowly)
+    outcome = send(f"http://127.0.0.1:{serving(answer).port}", prompts(2), closed(2))
+    assert outcome.proof.ttft_error_share > 0.1
+    assert outcome.proof.client_bound()
+
+
+def test_an_end_that_comes_right_behind_the_last_event_leaves_it_unsure_by_no_more_than_a_turn(serving):
+    def answer(connection, _):
+        connection.sendall(HEAD)
+        for part in (*[chunk(EVENT)] * 5, chunk(LAST), b"0\r\n\r\n"):
+            time.sleep(0.02)
+            connection.sendall(part)
+        return True
+
+    proof = send(f"http://127.0.0.1:{serving(answer).port}", prompts(6), closed(2)).proof
+    assert proof.unsure_events >= 6, "LAST holds usage and [DONE]"
+    assert proof.itl_error_share < 0.25
 
 
 def test_ipv6(serving):

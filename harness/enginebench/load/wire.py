@@ -139,7 +139,12 @@ class Wire:
     def _turns(self) -> None:
         """Wait for what comes first, an answer, a due send or a time limit; deal with it; again until all has ended."""
         kept, clock, total = self.kept, time.monotonic_ns, len(self.requests)
+        # The first sends are a turn that reads nothing: what comes meanwhile may have come at any time of it.
+        kept.waited.append(False)
+        kept.turn_reads.append(0)
+        kept.polled_ns.append(clock())
         self._send_due(clock())
+        kept.done_ns.append(clock())
         while self._ended < total:
             ready = self._poll.wait(0.0)
             if self._failed:
