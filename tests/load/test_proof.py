@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
+
 import numpy as np
 import pytest
 
 from builders import a_request
-from enginebench.load.kept import Kept
+from enginebench.load.kept import DID_NOT_WAIT, Kept
 from enginebench.load.proof import Watch, proof
+from enginebench.load.queueing import RunQueue
 
 MS = 1_000_000
 
@@ -104,6 +110,44 @@ def test_a_late_send_keeps_a_slot_empty_in_a_closed_loop_only(closed, share):
 def test_a_clock_that_was_set_spoils_the_kernels_times():
     assert not found(Watch(kernel_times=True), [asked([10, 20])], clock_jump_ns=1000).client_bound()
     assert found(Watch(kernel_times=True), [asked([10, 20])], clock_jump_ns=2 * MS).client_bound()
+
+
+@pytest.mark.parametrize(
+    ("queued_ns", "earliest_ms"),
+    [(DID_NOT_WAIT, 60), (0, 100), (30 * MS, 70)],
+    ids=["came while the loop was busy", "woke it", "woke it, and it had no core for 30 ms"],
+)
+def test_how_early_what_a_read_brings_can_have_come(queued_ns, earliest_ms):
+    kept = Kept(kernel_times=False)
+    for polled_ms, queued in ((60, DID_NOT_WAIT), (100, queued_ns)):
+        kept.begin_turn(polled_ms * MS, queued)
+        kept.request.append(0)
+        kept.lengths.append(1)
+        kept.at += 1
+        kept.done_ns.append(polled_ms * MS)
+    (window,) = kept.windows()
+    kept.close()
+    assert window.came_ns.tolist() == [60 * MS, 100 * MS]
+    assert window.earliest_ns[1] == earliest_ms * MS
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/thread-self/schedstat"), reason="the kernel keeps no count")
+def test_the_time_without_a_core_is_counted():
+    """Two busy processes on one core: each waits half of the time."""
+    cores = os.sched_getaffinity(0)
+    queue = RunQueue()
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as spinner:
+            before_ns, begun_ns = queue.waited_ns(), time.monotonic_ns()
+            while time.monotonic_ns() - begun_ns < 300 * MS:
+                pass
+            waited_ns = queue.waited_ns() - before_ns
+            spinner.kill()
+    finally:
+        os.sched_setaffinity(0, cores)
+        queue.close()
+    assert waited_ns > 50 * MS
 
 
 def test_a_set_clock_is_seen_and_a_drifting_one_is_not():

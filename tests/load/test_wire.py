@@ -11,7 +11,7 @@ import pytest
 import trustme
 
 from enginebench.load import Target, measure
-from enginebench.load.kept import BLOCK_BYTES, Kept
+from enginebench.load.kept import BLOCK_BYTES, DID_NOT_WAIT, Kept
 from enginebench.load.poll import poll
 from enginebench.load.sockets import KERNEL_TIMES
 from enginebench.load.wire import Wire
@@ -231,9 +231,7 @@ def test_what_came_is_kept_on_disk_beyond_a_block_and_comes_back_the_same():
     written = b""
     for number in range(700):
         data = bytes([number % 251]) * 5000
-        kept.turn_reads.append(kept.reads + len(kept.request))
-        kept.waited.append(False)
-        kept.polled_ns.append(number * 10)
+        kept.begin_turn(number * 10, DID_NOT_WAIT)
         kept.room[kept.at : kept.at + len(data)] = data
         kept.at += len(data)
         kept.request.append(number % 7)

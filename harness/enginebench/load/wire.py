@@ -14,8 +14,9 @@ from collections.abc import Callable, Sequence
 
 from enginebench.load.ending import CHUNKED, HEAD, LAST_CHUNK, TRAILERS, UNTIL_CLOSED, ending
 from enginebench.load.exchange import Exchange
-from enginebench.load.kept import LEAST_ROOM, Kept
+from enginebench.load.kept import DID_NOT_WAIT, LEAST_ROOM, Kept
 from enginebench.load.poll import END, READ, poll
+from enginebench.load.queueing import RunQueue
 from enginebench.load.sockets import KERNEL_TIMES, STAMP_SPACE, Server, allow
 from enginebench.load.tls import TlsSocket
 from enginebench.records import RequestStatus
@@ -115,6 +116,7 @@ class Wire:
         """Send all, wait for all; gives the exchanges in the order of the requests. `begin` gives the start, ns."""
         closed = self.due_ns is None
         allow(len(self.slot_offsets_ns) if closed else len(self.requests))
+        queue = RunQueue()
         gc.collect()
         gc.freeze()
         gc.disable()
@@ -126,7 +128,7 @@ class Wire:
                     self._idle[connection] = None
             self.begun_ns = begin()
             cpu_s = time.thread_time()
-            self._turns()
+            self._turns(queue)
             self.cpu_s = time.thread_time() - cpu_s
         finally:
             gc.enable()
@@ -134,27 +136,26 @@ class Wire:
             for connection in self._by_fd.values():
                 connection.socket.close()
             self._poll.close()
+            queue.close()
         return self.exchanges
 
-    def _turns(self) -> None:
+    def _turns(self, queue: RunQueue) -> None:
         """Wait for what comes first, an answer, a due send or a time limit; deal with it; again until all has ended."""
         kept, clock, total = self.kept, time.monotonic_ns, len(self.requests)
         # The first sends are a turn that reads nothing: what comes meanwhile may have come at any time of it.
-        kept.waited.append(False)
-        kept.turn_reads.append(0)
-        kept.polled_ns.append(clock())
+        kept.begin_turn(clock(), DID_NOT_WAIT)
         self._send_due(clock())
         kept.done_ns.append(clock())
         while self._ended < total:
             ready = self._poll.wait(0.0)
             if self._failed:
                 ready, self._failed = ready + self._failed, []
-            waited = not ready
-            if waited:
+            queued_ns = DID_NOT_WAIT
+            if not ready:
+                before_ns = queue.waited_ns()
                 ready = self._poll.wait(self._wait_s(clock()))
-            kept.waited.append(waited)
-            kept.turn_reads.append(kept.reads + len(kept.request))
-            kept.polled_ns.append(clock())
+                queued_ns = queue.waited_ns() - before_ns
+            kept.begin_turn(clock(), queued_ns)
             self._take(ready)
             now = clock()
             # In this order: the slot of a request that is given up is free at once.
