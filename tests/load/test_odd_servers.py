@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import threading
 import time
 
 import pytest
+import trustme
 
 from enginebench.load import Target, measure
 from enginebench.records import ClosedLoop, Prompt
@@ -219,3 +221,26 @@ def test_the_limit_of_open_files_is_raised_or_said(serving, hard):
     else:
         assert {status for status, _ in found} == {"ok", "connection"}
         assert all("Too many open files" in error for status, error in found if status == "connection")
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=lambda one: one.name)
+def test_a_tls_connection_made_under_the_clock_sends_its_request_once_hands_are_shaken(
+    serving, monkeypatch, tmp_path, version
+):
+    """The server's last word of the handshake is the last thing it says by itself."""
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = context.maximum_version = version
+    context.num_tickets = 0
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+
+    def answer(connection, number):
+        whole(connection, number)
+        return False
+
+    server = serving(answer, context=context)
+    outcome = send(f"https://127.0.0.1:{server.port}", prompts(3), 1)
+    assert statuses(outcome) == ["ok"] * 3
+    assert max(request.end_ns - request.sent_ns for request in outcome.requests) < 3_000 * MS

@@ -6,19 +6,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import socket
 import struct
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from enginebench.load.connection import Connection
 from enginebench.load.ending import CHUNKED, HEAD, LAST_CHUNK, TRAILERS, UNTIL_CLOSED, ending
 from enginebench.load.exchange import Exchange
 from enginebench.load.kept import DID_NOT_WAIT, LEAST_ROOM, Kept
 from enginebench.load.poll import END, READ, poll
 from enginebench.load.queueing import RunQueue
 from enginebench.load.sockets import KERNEL_TIMES, STAMP_SPACE, Server, allow
-from enginebench.load.tls import TlsSocket
 from enginebench.records import RequestStatus
 
 _AHEAD = 256
@@ -30,46 +29,6 @@ _REST_NS = 400_000
 _ENOUGH = len(LAST_CHUNK)
 _STAMP = struct.Struct("@qq")
 _NEVER = 1 << 62
-
-
-class _Connection:
-    """A socket and the request on it."""
-
-    __slots__ = (
-        "block",
-        "closes",
-        "exchange",
-        "fault",
-        "fresh",
-        "head",
-        "index",
-        "last",
-        "layered",
-        "left",
-        "output",
-        "receive",
-        "socket",
-        "tail",
-    )
-
-    def __init__(self, sock: socket.socket | TlsSocket) -> None:
-        self.socket = sock
-        self.receive = sock.recvmsg_into
-        # Whether more may be there to read than the kernel knows.
-        self.layered = isinstance(sock, TlsSocket)
-        self.index = -1
-        self.exchange: Exchange | None = None
-        self.output = memoryview(b"")
-        # Why a write failed: what the server said before is still to be read.
-        self.fault: str | None = None
-        # Whether it was made for its request; else the server may have closed it meanwhile.
-        self.fresh = False
-        self.closes = False
-        self.head = b""
-        # Bytes of the body still to come, or HEAD, CHUNKED, UNTIL_CLOSED.
-        self.left = HEAD
-        # The last bytes of the read before: in the arena before `last` if that block is still there, else in `tail`.
-        self.last, self.block, self.tail = 0, -1, b""
 
 
 class Wire:
@@ -98,8 +57,8 @@ class Wire:
         self.cpu_s = 0.0
         self.exchanges: list[Exchange] = []
         self._poll = poll()
-        self._by_fd: dict[int, _Connection] = {}
-        self._idle: dict[_Connection, None] = {}
+        self._by_fd: dict[int, Connection] = {}
+        self._idle: dict[Connection, None] = {}
         # When sends are due that wait for nobody: all of an open loop, the first of each slot of a closed one.
         self._starts = list(due_ns if due_ns is not None else self.slot_offsets_ns)
         self._started = 0
@@ -108,7 +67,7 @@ class Wire:
         # Connections whose first write failed, to be read like any other that breaks.
         self._failed: list[tuple[int, int]] = []
         self._ended = 0
-        self._deadlines: deque[tuple[int, Exchange, _Connection]] = deque()
+        self._deadlines: deque[tuple[int, Exchange, Connection]] = deque()
         self._in_flight = 0
         self._block = 0
 
@@ -123,7 +82,7 @@ class Wire:
         try:
             with contextlib.suppress(OSError):  # One that is refused is tried again by its request.
                 for _ in range(len(self.slot_offsets_ns) if closed else min(len(self.requests), _AHEAD)):
-                    connection = _Connection(self.server.open(wait_s=5))
+                    connection = Connection(self.server.open(wait_s=5))
                     self._watch(connection)
                     self._idle[connection] = None
             self.begun_ns = begin()
@@ -184,8 +143,7 @@ class Wire:
                 try:
                     count, extra, _, _ = connection.receive((room[at:],), STAMP_SPACE)
                 except (BlockingIOError, InterruptedError):
-                    if connection.fault is not None:
-                        self._lost(connection, connection.fault)
+                    self._dry(connection)
                     break
                 except OSError as error:
                     self._lost(connection, connection.fault or str(error))
@@ -215,7 +173,14 @@ class Wire:
                 if not (mask & END or end == len(arena) or connection.layered):
                     break
 
-    def _rare(self, connection: _Connection, at: int, end: int) -> bool:
+    def _dry(self, connection: Connection) -> None:
+        """There is no more to read: one that can't be written to either is lost."""
+        if connection.output:
+            self._write(connection)  # By TLS the last word of a handshake may just have been read.
+        if connection.fault is not None:
+            self._lost(connection, connection.fault)
+
+    def _rare(self, connection: Connection, at: int, end: int) -> bool:
         """Whether a response is over with a read that is short or not of a chunked body."""
         piece = bytes(self.kept.room[at:end])
         tail = (self._tail(connection) + piece)[-_ENOUGH:]
@@ -229,7 +194,7 @@ class Wire:
         connection.left -= len(piece)
         return connection.left <= 0
 
-    def _head(self, connection: _Connection, piece: bytes) -> bool:
+    def _head(self, connection: Connection, piece: bytes) -> bool:
         """Find out, once the headers are there, how the body's end will be known; and whether it came with them."""
         connection.head += piece
         while True:
@@ -250,13 +215,13 @@ class Wire:
         connection.left -= len(rest)
         return connection.left <= 0
 
-    def _ends(self, connection: _Connection, at: int, end: int) -> bool:
+    def _ends(self, connection: Connection, at: int, end: int) -> bool:
         """Whether a read that ends in two line ends is the last of a chunked body."""
         if self.kept.arena.endswith(LAST_CHUNK, at, end):
             return True
         return TRAILERS.search(self._tail(connection) + bytes(self.kept.room[at:end])) is not None
 
-    def _tail(self, connection: _Connection) -> bytes:
+    def _tail(self, connection: Connection) -> bytes:
         """The last bytes of the read before."""
         if connection.block != self._block:
             return connection.tail
@@ -297,10 +262,10 @@ class Wire:
         connection = self._idle.popitem()[0] if self._idle else None
         self._send(len(self.exchanges) - 1, exchange, connection)
 
-    def _send(self, index: int, exchange: Exchange, connection: _Connection | None) -> None:
+    def _send(self, index: int, exchange: Exchange, connection: Connection | None) -> None:
         if connection is None:
             try:
-                connection = _Connection(self.server.open())
+                connection = Connection(self.server.open())
             except OSError as error:  # no more files, say
                 exchange.sent_ns = exchange.sent_ns or time.monotonic_ns()
                 self._end(index, exchange, "connection", str(error))
@@ -315,11 +280,11 @@ class Wire:
         if not self._write(connection):
             self._failed.append((connection.socket.fileno(), END))
 
-    def _watch(self, connection: _Connection) -> None:
+    def _watch(self, connection: Connection) -> None:
         self._by_fd[connection.socket.fileno()] = connection
         self._poll.add(connection.socket.fileno())
 
-    def _write(self, connection: _Connection) -> bool:
+    def _write(self, connection: Connection) -> bool:
         """Send what is left of the request, as far as it goes; gives whether the connection still takes it."""
         try:
             while connection.output:
@@ -339,7 +304,7 @@ class Wire:
             if connection.exchange is exchange:
                 self._break(connection, "timeout", f"no end within {self.timeout_ns / 1e9:g} s")
 
-    def _over(self, connection: _Connection, *, reusable: bool) -> None:
+    def _over(self, connection: Connection, *, reusable: bool) -> None:
         """The response is whole: keep the connection, and in a closed loop send the slot's next request at once."""
         index, exchange = connection.index, connection.exchange
         assert exchange is not None
@@ -354,7 +319,7 @@ class Wire:
         if self.due_ns is None and len(self.exchanges) < len(self.requests):
             self._send_next(exchange.end_ns, index)
 
-    def _lost(self, connection: _Connection, reason: str) -> None:
+    def _lost(self, connection: Connection, reason: str) -> None:
         index, exchange = connection.index, connection.exchange
         if exchange is None:
             self._drop(connection)
@@ -371,7 +336,7 @@ class Wire:
             answered = connection.left != HEAD or connection.head
             self._break(connection, "truncated" if answered else "connection", reason)
 
-    def _break(self, connection: _Connection, broken: RequestStatus | None, reason: str | None) -> None:
+    def _break(self, connection: Connection, broken: RequestStatus | None, reason: str | None) -> None:
         exchange, index = connection.exchange, connection.index
         assert exchange is not None
         self._drop(connection)
@@ -384,7 +349,7 @@ class Wire:
         if self.due_ns is None:
             self._freed.append(index)
 
-    def _drop(self, connection: _Connection) -> None:
+    def _drop(self, connection: Connection) -> None:
         fd = connection.socket.fileno()
         self._by_fd.pop(fd, None)
         self._poll.remove(fd)
