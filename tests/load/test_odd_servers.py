@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 
 import pytest
 import trustme
@@ -39,8 +40,8 @@ def statuses(outcome):
 class Early:
     """Answers each connection once its first bytes came, without reading on."""
 
-    def __init__(self, response, *, close):
-        self.response, self.close = response, close
+    def __init__(self, response, *, hang_up):
+        self.response, self.hang_up = response, hang_up
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
         self.connections = []
@@ -58,27 +59,29 @@ class Early:
     def answer(self, connection):
         if connection.recv(1000):
             connection.sendall(self.response)
-            if self.close:
+            if self.hang_up:
                 connection.close()  # with bytes unread: a reset
+
+    def close(self):
+        for one in (self.listener, *self.connections):
+            one.close()
 
 
 @pytest.mark.parametrize("_", range(5))
 def test_a_refusal_that_comes_before_the_request_is_sent_is_read(_):
     refused = b"HTTP/1.1 413 Too Large\r\nContent-Length: 8\r\nConnection: close\r\n\r\ntoo long"
-    server = Early(refused, close=True)
-    outcome = send(server.url, [LONG, LONG], 1)
-    server.listener.close()
+    with closing(Early(refused, hang_up=True)) as server:
+        outcome = send(server.url, [LONG, LONG], 1)
     assert statuses(outcome) == ["http_error"] * 2
     assert all("413: too long" in request.error for request in outcome.requests)
 
 
 def test_a_connection_with_half_a_request_on_it_is_not_used_again():
     """The next request would be read as the rest of the one before."""
-    server = Early(HEAD + chunk(EVENT) + chunk(LAST) + b"0\r\n\r\n", close=False)
-    outcome = send(server.url, [LONG, *prompts(1)], 1)
-    server.listener.close()
+    with closing(Early(HEAD + chunk(EVENT) + chunk(LAST) + b"0\r\n\r\n", hang_up=False)) as server:
+        outcome = send(server.url, [LONG, *prompts(1)], 1)
     assert statuses(outcome) == ["ok"] * 2
-    assert len([one for one in server.connections if one]) == 2
+    assert len(server.connections) == 2
 
 
 @pytest.mark.parametrize("first", [b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"])
