@@ -14,7 +14,8 @@ from contextlib import closing
 import pytest
 import trustme
 
-from enginebench.load import Target, measure
+from enginebench.load import Target, measure, wire
+from enginebench.load.poll import _Selector
 from enginebench.records import ClosedLoop, Prompt
 from raw_server import EVENT, HEAD, LAST, chunk, whole
 
@@ -247,3 +248,20 @@ def test_a_tls_connection_made_under_the_clock_sends_its_request_once_hands_are_
     outcome = send(f"https://127.0.0.1:{server.port}", prompts(3), 1)
     assert statuses(outcome) == ["ok"] * 3
     assert max(request.end_ns - request.sent_ns for request in outcome.requests) < 3_000 * MS
+
+
+def test_where_there_is_neither_epoll_nor_kernel_times_a_run_goes_the_same_way(serving, monkeypatch):
+    monkeypatch.setattr(wire, "poll", _Selector)
+    monkeypatch.setattr(wire, "KERNEL_TIMES", False)
+    monkeypatch.setattr(wire, "STAMP_SPACE", 0)
+
+    def answer(connection, number):
+        whole(connection, number)
+        return number % 3 != 2
+
+    server = serving(answer)
+    outcome = send(f"http://127.0.0.1:{server.port}", [*prompts(8), LONG], 3)
+    assert statuses(outcome) == ["ok"] * 9
+    assert not outcome.proof.kernel_times
+    assert outcome.proof.unsure_events == outcome.proof.events == 18
+    assert all(r.sent_ns < r.first_token_ns <= r.last_token_ns <= r.end_ns for r in outcome.requests)
