@@ -13,6 +13,7 @@ import time
 import psutil
 import pytest
 
+from enginebench.errors import UserError, mistake
 from enginebench.load import Target, measure
 from enginebench.load.shard import _put, _read
 from enginebench.records import ClosedLoop, OpenLoop, Prompt
@@ -98,6 +99,15 @@ def test_they_end_with_their_parent(serving, stalled, how):
         _, errors = parent.communicate(timeout=30)
     assert gone(children)
     assert errors.count("Traceback") == (1 if how == signal.SIGINT else 0), "Ctrl-C is told once"
+
+
+def test_a_users_error_comes_over_as_it_is():
+    pipe = io.BytesIO()
+    _put(pipe, mistake("http://x", "the host is not known", "check the URL"))
+    error = _read(io.BytesIO(pipe.getvalue()))
+    assert isinstance(error, UserError)
+    assert str(error) == "http://x: the host is not known; check the URL"
+    assert error.mistakes[0].place == "http://x"
 
 
 def test_what_breaks_off_in_the_middle_is_an_end():
