@@ -13,6 +13,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from raw_server import Serving
+
 # The same examples every time, and no time limit on a busy machine.
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
@@ -61,3 +63,17 @@ def scripted() -> Iterator[Callable[..., Scripted]]:
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
+
+
+@pytest.fixture
+def serving() -> Iterator[Callable[..., Serving]]:
+    """Starts a server that answers as the test says: `serving(answer)`, arguments of raw_server.Serving."""
+    running: list[Serving] = []
+
+    def start(answer: Callable[[Any, int], Any], **more: Any) -> Serving:
+        running.append(Serving(answer, **more))
+        return running[-1]
+
+    yield start
+    for one in running:
+        one.listener.close()

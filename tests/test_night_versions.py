@@ -48,7 +48,8 @@ def test_engines_and_versions_take_turns_and_stand_in_one_table(night):
     points = summarise_points(runs).set_index(["engine", "engine_version"])
     assert {*points.index} == {*forth}
     assert (points["starts"] == 2).all()
-    assert (points["repeats"] == 4).all()
+    # A busy machine marks runs, and those are left out.
+    assert (points["repeats"] + points["left_out"] == 4).all()
     assert (points["varies"] == "server starts").all()
     assert (points[f"{TPOT}_n"] == 2).all(), "an interval counts starts, not repeats"
     assert (points[f"{TPOT}_low"] <= points[TPOT]).all()

@@ -30,6 +30,10 @@ class UserError(Exception):
         self.mistakes = (mistakes,) if isinstance(mistakes, Mistake) else tuple(mistakes)
         super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
 
+    def __reduce__(self) -> tuple[type[UserError], tuple[tuple[Mistake, ...]]]:
+        # What is pickled else is the text, which is no Mistake.
+        return type(self), (self.mistakes,)
+
 
 def mistake(place: str, problem: str, remedy: str) -> UserError:
     """A UserError of one mistake: `raise mistake(place, problem, remedy)`."""

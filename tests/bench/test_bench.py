@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from bench_command import bench, start
+from enginebench.stopping import SPOILT
 from scripted_night import until
 
 VLLM_KEYS = (
@@ -92,7 +93,7 @@ def test_the_first_request_is_sent_within_a_second_and_nothing_heavy_is_loaded(t
     engine = scripted(ttft_ms=5, itl_ms=1)
     loaded = []
     waited_s = []
-    for _ in range(3):
+    for _ in range(10):
         seen = len(engine.record()["requests"])
         begun_ns = time.monotonic_ns()
         words = (engine.url, *SHORT, "--num-prompts", "4")
@@ -101,8 +102,10 @@ def test_the_first_request_is_sent_within_a_second_and_nothing_heavy_is_loaded(t
         assert done.returncode == 0
         waited_s.append((engine.record()["requests"][seen]["received_ns"] - begun_ns) / 1e9)
         loaded += [line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()]
+        if waited_s[-1] < 1.0:
+            break
     assert not {"pandas", "pyarrow", "torch", "transformers", "huggingface_hub", "plotly"} & set(loaded)
-    # The least of three: another program's work is not ours.
+    # The least of several: another program's work is not ours.
     assert min(waited_s) < 1.0
 
 
@@ -111,11 +114,14 @@ def test_repeats_go_on_until_the_figure_is_known(tmp_path, scripted):
     words = ("--num-prompts", "12", "--max-concurrency", "2", "--until", "50%", "--result-filename", "out.json")
     code, output, errors = bench(tmp_path, engine.url, *SHORT, *words)
     assert code == 0
-    assert "Ended after 5 runs, " in output
-    assert "within the 50 % asked for" in output
-    assert errors.count("\n") == 5
     ours = json.loads((tmp_path / "out.json").read_text())["enginebench"]
-    assert (ours["stop"]["why"], ours["stop"]["repeats"], len(ours["runs"])) == ("known", 5, 5)
+    # On a busy machine a run may be spoilt by its marks; five are needed that are not.
+    runs = len(ours["runs"])
+    assert sum(not SPOILT & set(one["marks"]) for one in ours["runs"]) == 5
+    assert f"Ended after {runs} runs, " in output
+    assert "within the 50 % asked for" in output
+    assert errors.count("\n") == runs
+    assert (ours["stop"]["why"], ours["stop"]["repeats"]) == ("known", runs)
     told = ours["intervals"]["output_tps_per_accelerator"]
     assert told["low"] <= told["centre"] <= told["high"]
     prompts = [json.dumps(one["asked"]["prompt"]) for one in engine.record()["requests"]]

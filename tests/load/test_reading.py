@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -157,3 +158,28 @@ def test_an_event_without_end_is_refused_and_not_kept_for_ever():
     body = HEAD.replace(b"Transfer-Encoding: chunked\r\n", b"") + b"data: "
     found = fed(reader, [body, *[b"x" * (1 << 20)] * 17], [])
     assert (found.status, found.error) == ("bad_json", f"an event of more than {1 << 24} bytes")
+
+
+@pytest.mark.parametrize("end", [b"\n\n", b"\r\n\r\n"], ids=["LF", "CR LF"])
+@pytest.mark.parametrize("chunked", [True, False])
+def test_an_event_that_its_read_goes_on_behind_is_told(end, chunked):
+    """Another event, a part of one, usage or `[DONE]`; not the ends of its own lines and chunk."""
+    word = b'data: {"choices": [{"text": "w", "finish_reason": null}]}' + end
+    done = b"data: [DONE]" + end
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Connection: close"
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n" + framing + b"\r\n\r\n"
+
+    def piece(data):
+        return b"%x\r\n%s\r\n" % (len(data), data) if chunked else data
+
+    reader = Reader()
+    told = []
+    for reads in (
+        [head + piece(word)],
+        [piece(word) + piece(word)],
+        [piece(word), piece(word) + piece(word)[:9], piece(word)[9:], piece(word) + piece(done)],
+    ):
+        ends = np.cumsum([len(one) for one in reads], dtype=np.int64)
+        reader.feed(b"".join(reads), ends, np.arange(len(reads), dtype=np.int64))
+        told.append(reader.followed.tolist())
+    assert told == [[False], [True, False], [False, True, False, True]]

@@ -74,14 +74,15 @@ def measured(tmp_path, loads, requests):
 
 
 def test_slots_of_a_trial_begin_spread_and_the_run_keeps_over_how_long(tmp_path):
-    (run,), rows = measured(tmp_path, "{concurrency: [4]}", "{per_slot: 3, warmup_per_slot: 1, at_least_s: 0.9}")
+    (run,), rows = measured(tmp_path, "{concurrency: [4]}", "{per_slot: 3, warmup_per_slot: 1, at_least_s: 1.5}")
     # 100 ms and five times 20 ms, and what a busy machine adds.
     assert 200 * MS <= run.spread_ns < 400 * MS
     firsts = [row["scheduled_ns"] for row in sorted(rows, key=lambda row: row["scheduled_ns"])]
     assert firsts[1] == run.spread_ns // 4
-    assert len(rows) == 4 * -(-900 * MS // run.spread_ns) > 12
-    assert run.duration_ns >= 900 * MS
-    assert run.marks == tuple(mark for mark in run.marks if mark not in ("convoy", "short_run"))
+    assert len(rows) == 4 * -(-1500 * MS // run.spread_ns) > 12
+    assert "convoy" not in run.marks
+    # The warm-up may have been slowed down by other work, and the run not.
+    assert ("short_run" in run.marks) == (run.duration_ns < 1500 * MS)
     assert run.intervals["ttft_p50_ns"][0] <= run.metrics["ttft_p50_ns"] <= run.intervals["ttft_p50_ns"][1]
 
 

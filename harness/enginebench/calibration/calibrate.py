@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from enginebench import environment, load
 from enginebench.calibration.known import Sent, Timings, known_server
 from enginebench.load import LoadOutcome, Target
+from enginebench.load.sockets import allow
 from enginebench.records import Calibration, CalibrationLevel, ClosedLoop, Prompt, Request
 
 LONG = Timings(ttft_ns=100_000_000, itl_ns=20_000_000, tokens=32)
@@ -44,6 +45,8 @@ def levels(concurrencies: Sequence[int], timings: Timings) -> Iterator[Calibrati
             for index in range(requests)
         ]
         whole_ns = timings.ttft_ns + (timings.tokens - 1) * timings.itl_ns
+        # For the server too, which inherits the limit.
+        allow(concurrency)
         with known_server(timings) as server:
             outcome = load.measure(
                 Target(url=server.url, model="known", api="completions"),

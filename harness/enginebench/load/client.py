@@ -12,12 +12,12 @@ import numpy as np
 
 from enginebench import arrivals
 from enginebench.load.asking import Api, request_bytes
+from enginebench.load.exchange import Exchange
 from enginebench.load.part import Carried, Part, carry_out
 from enginebench.load.proof import proof
 from enginebench.load.reading import Reading
 from enginebench.load.shard import carry_out_side_by_side
 from enginebench.load.sockets import Server
-from enginebench.load.wire import Exchange
 from enginebench.records import ClientProof, ClosedLoop, Load, Prompt, Request, record
 
 _STREAMS_PER_PROCESS = 2048
@@ -111,7 +111,8 @@ def measure(
 
 def _processes(in_flight: int) -> int:
     """One process for every so many requests in flight, as far as half of the cores go."""
-    return max(1, min(math.ceil(in_flight / _STREAMS_PER_PROCESS), len(os.sched_getaffinity(0)) // 2))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(math.ceil(in_flight / _STREAMS_PER_PROCESS), cores // 2))
 
 
 def _requests(carried: Sequence[Carried], prompts: Sequence[Prompt], run: str) -> tuple[Request, ...]:
@@ -121,7 +122,8 @@ def _requests(carried: Sequence[Carried], prompts: Sequence[Prompt], run: str) -
     for index, prompt in enumerate(prompts):
         one, place = carried[index % len(carried)], index // len(carried)
         exchange, last_ns = one.exchanges[place], int(one.last_ns[place])
-        end_ns = last_ns if exchange.broken is None and last_ns else exchange.end_ns
+        by_its_bytes = exchange.broken is None and not exchange.until_closed and last_ns
+        end_ns = last_ns if by_its_bytes else exchange.end_ns
         scheduled_ns = exchange.scheduled_ns
         if exchange.after >= 0:
             # The slot was free when the answer before had come, not when the client saw it.

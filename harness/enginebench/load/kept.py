@@ -21,7 +21,10 @@ BLOCK_BYTES = 1 << 20
 """Bytes that are kept before they are written out."""
 LEAST_ROOM = 1 << 16
 """A read never has less room than this."""
+DID_NOT_WAIT = -1
+"""In place of a time: something was there at once."""
 _WINDOW_BYTES = 4 << 20
+_MOST_QUEUED_NS = (1 << 31) - 1
 
 Times = NDArray[np.int64]
 
@@ -42,7 +45,8 @@ class Window:
     """From then until this process had read it for sure."""
     earliest_ns: Times
     """Earliest time at which anything in the read can have come. What came before, the poll before would have seen;
-    where the loop waited for something to come, it is the first arrival that it woke for."""
+    where the loop waited for something to come, it is the first arrival that it found, or when it was woken, if it
+    then had to wait for a core."""
 
 
 _NO_TIMES = np.zeros(0, dtype=np.int64)
@@ -69,10 +73,10 @@ class Kept:
         # Seconds and ns of the real-time clock, 8 bytes each, as the kernel gives them; empty where it gives none.
         self.stamps = bytearray()
         self.reads = 0
-        # Of each turn of the loop: reads before it, whether nothing was there at first, when its poll returned, when it
-        # was done.
+        # Of each turn of the loop: reads before it; how long it had no core once what it waited for was there, or
+        # DID_NOT_WAIT; when its poll returned; when it was done.
         self.turn_reads = array("q")
-        self.waited = array("b")
+        self.queued_ns = array("i")
         self.polled_ns = array("q")
         self.done_ns = array("q")
         self._file = tempfile.TemporaryFile(prefix="enginebench-load-", buffering=0)  # noqa: SIM115
@@ -87,6 +91,12 @@ class Kept:
             before, real, after = time.monotonic_ns(), time.time_ns(), time.monotonic_ns()
             tries.append((after - before, real, real - (before + after) // 2))
         self._offsets.append(min(tries)[1:])
+
+    def begin_turn(self, polled_ns: int, queued_ns: int) -> None:
+        """The loop looks at what there is to read. Goes with a time appended to `done_ns` at the turn's end."""
+        self.turn_reads.append(self.reads + len(self.request))
+        self.queued_ns.append(min(queued_ns, _MOST_QUEUED_NS))
+        self.polled_ns.append(polled_ns)
 
     def spill(self) -> None:
         """Write out what is kept and begin an empty block."""
@@ -151,12 +161,14 @@ class Kept:
         # A turn's reads stand together, and a window holds whole blocks: a turn cut in two counts as two.
         first = np.flatnonzero(np.diff(turn, prepend=-1))
         woke_ns = np.repeat(np.minimum.reduceat(came_ns, first), np.diff(first, append=len(turn)))
-        waited = np.frombuffer(self.waited, dtype=np.int8)[turn] > 0
+        queued_ns = np.frombuffer(self.queued_ns, dtype=np.int32)[turn]
+        woke_ns = np.minimum(woke_ns, polled[turn] - queued_ns)
+        looked_ns = np.where(queued_ns > DID_NOT_WAIT, woke_ns, polled[np.maximum(turn - 1, 0)])
         return Window(
             data=b"".join(block[3] for block in blocks),
             request=request,
             ends=np.cumsum(lengths, dtype=np.int64),
             came_ns=came_ns,
             lag_ns=done[turn] - came_ns,
-            earliest_ns=np.minimum(np.where(waited, woke_ns, polled[np.maximum(turn - 1, 0)]), came_ns),
+            earliest_ns=np.minimum(looked_ns, came_ns),
         )

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from enginebench.load.exchange import Exchange
 from enginebench.load.kept import Kept, Window
 from enginebench.load.proof import Watch
 from enginebench.load.reading import Reader, Reading
 from enginebench.load.sockets import Server
-from enginebench.load.wire import Exchange, Wire
+from enginebench.load.wire import Wire
 from enginebench.records import record
 
 
@@ -97,7 +98,7 @@ def _read(kept: Kept, exchanges: Sequence[Exchange], watch: Watch) -> tuple[list
         for owner, begin, end in zip(owners.tolist(), begins[:-1].tolist(), begins[1:].tolist(), strict=True):
             mine = order[begin:end]
             reader = open_readers.get(owner) or open_readers.setdefault(owner, Reader())
-            _feed(reader, window, mine, starts[mine], watch)
+            _feed(owner, reader, window, mine, starts[mine], watch)
             last_ns[owner] = window.came_ns[mine[-1]]
             if exchanges[owner].read_by <= reads:
                 closed[owner] = open_readers.pop(owner).close(exchanges[owner].broken, exchanges[owner].reason)
@@ -107,11 +108,13 @@ def _read(kept: Kept, exchanges: Sequence[Exchange], watch: Watch) -> tuple[list
     return [closed[owner] for owner in range(len(exchanges))], last_ns
 
 
-def _feed(reader: Reader, window: Window, mine: NDArray[np.int64], starts: NDArray[np.int64], watch: Watch) -> None:
-    """Give a reader its reads of a window."""
+def _feed(
+    owner: int, reader: Reader, window: Window, mine: NDArray[np.int64], starts: NDArray[np.int64], watch: Watch
+) -> None:
+    """Give a request's reader its reads of a window."""
     ends, came_ns = window.ends[mine], window.came_ns[mine]
     known = len(reader.event_ns)
     pieces = zip(starts.tolist(), ends.tolist(), strict=True)
     reader.feed(b"".join([window.data[at:to] for at, to in pieces]), np.cumsum(ends - starts), came_ns)
     new = np.array(reader.event_ns[known:], dtype=np.int64)
-    watch.events(known == 0, new, came_ns, window.earliest_ns[mine])
+    watch.events(owner, known == 0, new, reader.followed, came_ns, window.earliest_ns[mine])

@@ -26,7 +26,7 @@ class Poll(Protocol):
         """A write did not take everything: tell when there is room."""
 
     def wait(self, timeout_s: float) -> list[tuple[int, int]]:
-        """Descriptors and what they have, after at most so long."""
+        """Descriptors and what they have, after at most so long; none perhaps somewhat sooner."""
 
     def close(self) -> None:
         """Let go of it."""
@@ -49,11 +49,14 @@ class _Epoll:
         pass
 
     def wait(self, timeout_s: float) -> list[tuple[int, int]]:
-        # epoll counts in whole ms, rounded up; select does not.
+        # epoll counts in whole ms, rounded up; select does not. A long wait ends before its last part of a ms (the half
+        # keeps the rounding from a further one), and the caller waits again.
         if timeout_s < 0.003:
             if timeout_s > 0:
                 select.select(self._fd, (), (), timeout_s)
             timeout_s = 0.0
+        else:
+            timeout_s = (int(timeout_s * 1000) - 0.5) / 1000
         return self._poll(timeout_s, 1024)
 
     def close(self) -> None:

@@ -64,6 +64,11 @@ def read(reads: Sequence[tuple[int, bytes]], broken: RequestStatus | None, reaso
     return reader.close(broken, reason)
 
 
+_NONE = np.zeros(0, dtype=np.bool_)
+_LINE_ENDS = 3
+"""Bytes behind an event that belong to it still: the LF of its last line end, the CR LF of its chunk."""
+
+
 class _Prefixes(dict[int, bytes]):
     """Length of the usual chunk up to its _BEHIND → the bytes it must begin with: its size in hex, CR LF, `data: `."""
 
@@ -97,6 +102,7 @@ class Reader:
         "_split",
         "_times",
         "_transfer",
+        "followed",
     )
 
     def __init__(self) -> None:
@@ -110,6 +116,9 @@ class Reader:
         self._body_end = 0
         self._last_ns = 0
         self._first_event_ns: int | None = None
+        self.followed = _NONE
+        """Of each token-bearing event of the last feed: whether its read brought more behind it, so that the event may
+        have come before its time."""
 
     @property
     def event_ns(self) -> array[int]:
@@ -126,6 +135,7 @@ class Reader:
             return
         lines.take_away()
         self._body_end = 0
+        self.followed = _NONE
         self._find(data)
         if lines.payloads and answer.bad is None:
             places = answer.take(lines.payloads)
@@ -186,6 +196,7 @@ class Reader:
         """Note the arrivals of the events at `places`."""
         if len(ends) == 1:
             self._times.extend([int(times_ns[0])] * len(places))
+            self.followed = ends[0] - np.array([self._lines.ends[place] for place in places]) > _LINE_ENDS
             self._shared += len(places) - 1
             self._split = self._split or self._lines.begins[places[0]] < 0
             return
@@ -194,6 +205,7 @@ class Reader:
             first, last = first[places], last[places]
         reads = np.searchsorted(ends, last)
         self._times.frombytes(np.ascontiguousarray(times_ns[reads], np.int64).tobytes())
+        self.followed = ends[reads] - last > _LINE_ENDS
         if len(reads) > 1:
             self._shared += int(np.count_nonzero(reads[1:] == reads[:-1]))
         if not self._split:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import pickle
 import struct
 import subprocess
@@ -23,33 +25,29 @@ def carry_out_side_by_side(parts: Sequence[Part], on_done: Callable[[int], None]
 
     Raises RuntimeError if a process dies. None is left behind.
     """
-    children = [
-        subprocess.Popen(
-            [sys.executable, "-c", "from enginebench.load.shard import main; main()"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        for _ in parts
-    ]
+    children: list[subprocess.Popen[bytes]] = []
     try:
+        for _ in parts:
+            # In a group of its own: Ctrl-C is for this process, which ends the others.
+            words = [sys.executable, "-c", "from enginebench.load.shard import main; main()"]
+            children.append(subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, process_group=0))
         for child, part in zip(children, parts, strict=True):
-            assert child.stdin is not None
-            _put(child.stdin, part)
+            _tell(child, part)
         for child in children:
             _expect(child, "ready")
         begun_ns = time.monotonic_ns() + _DELAY_NS
         for child in children:
-            assert child.stdin is not None
-            _put(child.stdin, begun_ns)
+            _tell(child, begun_ns)
         return _collect(children, on_done)
     finally:
         for child in children:
-            if child.poll() is None:
-                child.kill()
+            child.kill()
+        for child in children:
             child.wait()
             for pipe in (child.stdin, child.stdout):
                 assert pipe is not None
-                pipe.close()
+                with contextlib.suppress(OSError):  # What one that died had not read is lost.
+                    pipe.close()
 
 
 def _collect(children: Sequence[subprocess.Popen[bytes]], on_done: Callable[[int], None] | None) -> list[Carried]:
@@ -65,6 +63,8 @@ def _collect(children: Sequence[subprocess.Popen[bytes]], on_done: Callable[[int
                     ended[index] = message
                 else:
                     found[index] = message if message is not None else RuntimeError("a process of the load died")
+                    if isinstance(message, Carried):
+                        ended[index] = len(message.exchanges)
                 heard.notify()
                 if found[index] is not None:
                     return
@@ -75,9 +75,9 @@ def _collect(children: Sequence[subprocess.Popen[bytes]], on_done: Callable[[int
     told = 0
     while True:
         with heard:
-            while sum(ended) == told and any(one is None for one in found):
+            while sum(ended) == told and None in found and not any(isinstance(one, Exception) for one in found):
                 heard.wait()
-            told, over = sum(ended), all(one is not None for one in found)
+            told, over = sum(ended), None not in found
         for one in found:
             if isinstance(one, Exception):
                 raise one
@@ -93,6 +93,12 @@ def _expect(child: subprocess.Popen[bytes], word: str) -> None:
         raise message
     if message != word:
         raise RuntimeError("a process of the load died before it was ready")
+
+
+def _tell(child: subprocess.Popen[bytes], value: object) -> None:
+    assert child.stdin is not None
+    with contextlib.suppress(BrokenPipeError):  # That it died shows when it is listened to.
+        _put(child.stdin, value)
 
 
 def _put(pipe: IO[bytes], value: object) -> None:
@@ -111,8 +117,9 @@ def _read(pipe: IO[bytes]) -> Any:
     head = pipe.read(_LENGTH.size)
     if len(head) < _LENGTH.size:
         return None
-    data = pipe.read(_LENGTH.unpack(head)[0])
-    return pickle.loads(data)
+    size = _LENGTH.unpack(head)[0]
+    data = pipe.read(size)
+    return pickle.loads(data) if len(data) == size else None
 
 
 def main() -> None:
@@ -124,8 +131,14 @@ def main() -> None:
         _put(sys.stdout.buffer, "ready")
         begun = _read(sys.stdin.buffer)
         if begun is None:
-            sys.exit(1)  # Whoever started this process is gone.
+            os._exit(1)
+        threading.Thread(target=end_with_parent, daemon=True).start()
         return int(begun)
+
+    def end_with_parent() -> None:
+        """Nothing more is written to this pipe; it ends when whoever started this process is gone."""
+        os.read(sys.stdin.fileno(), 1)
+        os._exit(1)
 
     def done(count: int) -> None:
         nonlocal told_ns

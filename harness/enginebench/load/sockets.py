@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import socket
 import ssl
 import struct
@@ -18,6 +20,18 @@ KERNEL_TIMES = sys.platform == "linux" and struct.calcsize("l") == 8
 """Whether this platform's kernel says when bytes came, to the ns."""
 STAMP_SPACE = socket.CMSG_SPACE(16) if KERNEL_TIMES else 0
 """Room for one time beside a read's bytes."""
+_OTHER_FILES = 256
+"""Files that a process has open beside its connections, generously."""
+
+
+def allow(connections: int) -> None:
+    """Raise this process's limit of open files to hold so many connections, as far as the system lets it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + _OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        most = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        with contextlib.suppress(OSError, ValueError):  # What is too many then shows at a connection.
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class Server:

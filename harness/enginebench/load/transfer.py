@@ -121,7 +121,9 @@ class Transfer:
         self.headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
         self.http_status = number
         length = self.headers.get(b"content-length")
-        if self.headers.get(b"transfer-encoding", b"").lower().split(b",")[-1].strip() == b"chunked":
+        if number in (204, 304):
+            self._state = _OVER  # no body, whatever else the headers say
+        elif self.headers.get(b"transfer-encoding", b"").lower().split(b",")[-1].strip() == b"chunked":
             self._state = _SIZE_LINE
         elif length is None:
             self._state = _TO_THE_END

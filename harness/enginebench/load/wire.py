@@ -6,17 +6,18 @@ from __future__ import annotations
 import contextlib
 import errno
 import gc
-import re
-import socket
 import struct
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from enginebench.load.kept import LEAST_ROOM, Kept
+from enginebench.load.connection import Connection
+from enginebench.load.ending import CHUNKED, HEAD, LAST_CHUNK, TRAILERS, UNTIL_CLOSED, ending
+from enginebench.load.exchange import Exchange
+from enginebench.load.kept import DID_NOT_WAIT, LEAST_ROOM, Kept
 from enginebench.load.poll import END, READ, poll
-from enginebench.load.sockets import KERNEL_TIMES, STAMP_SPACE, Server
-from enginebench.load.tls import TlsSocket
+from enginebench.load.queueing import RunQueue
+from enginebench.load.sockets import KERNEL_TIMES, STAMP_SPACE, Server, allow
 from enginebench.records import RequestStatus
 
 _AHEAD = 256
@@ -25,69 +26,9 @@ _MANY = 64
 """With so many requests in flight, the loop rests after every turn."""
 _REST_NS = 400_000
 """How long: what comes meanwhile has the kernel's times, and is read in one turn, which costs half the CPU."""
-_HEAD, _CHUNKED, _UNTIL_CLOSED = -3, -1, -2
-_LAST_CHUNK = b"\r\n0\r\n\r\n"
-_ENOUGH = len(_LAST_CHUNK)
-_TRAILERS = re.compile(rb"\r\n0+(?:;[^\r\n]*)?\r\n(?:[^\r\n]+\r\n)*\r\n$")
-_CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:\s*(\d+)")
-_CHUNKED_BODY = re.compile(rb"\r\ntransfer-encoding:[^\r\n]*chunked")
+_ENOUGH = len(LAST_CHUNK)
 _STAMP = struct.Struct("@qq")
 _NEVER = 1 << 62
-
-
-class Exchange:
-    """One request under way, and what is known of it without reading what came."""
-
-    __slots__ = ("after", "broken", "end_ns", "read_by", "reason", "resent", "scheduled_ns", "sent_ns")
-
-    def __init__(self, scheduled_ns: int, after: int) -> None:
-        self.scheduled_ns = scheduled_ns
-        # Closed loop: the request whose end made room for this one; -1 for none.
-        self.after = after
-        self.sent_ns = 0
-        self.end_ns = 0
-        # Reads of the whole run until it ended: its own are all among them.
-        self.read_by = 0
-        self.broken: RequestStatus | None = None
-        self.reason: str | None = None
-        self.resent = False
-
-
-class _Connection:
-    """A socket and the request on it."""
-
-    __slots__ = (
-        "block",
-        "closes",
-        "exchange",
-        "fresh",
-        "head",
-        "index",
-        "last",
-        "layered",
-        "left",
-        "output",
-        "receive",
-        "socket",
-        "tail",
-    )
-
-    def __init__(self, sock: socket.socket | TlsSocket) -> None:
-        self.socket = sock
-        self.receive = sock.recvmsg_into
-        # Whether more may be there to read than the kernel knows.
-        self.layered = isinstance(sock, TlsSocket)
-        self.index = -1
-        self.exchange: Exchange | None = None
-        self.output = memoryview(b"")
-        # Whether it was made for its request; else the server may have closed it meanwhile.
-        self.fresh = False
-        self.closes = False
-        self.head = b""
-        # Bytes of the body still to come, or _HEAD, _CHUNKED, _UNTIL_CLOSED.
-        self.left = _HEAD
-        # The last bytes of the read before: in the arena before `last` if that block is still there, else in `tail`.
-        self.last, self.block, self.tail = 0, -1, b""
 
 
 class Wire:
@@ -116,32 +57,37 @@ class Wire:
         self.cpu_s = 0.0
         self.exchanges: list[Exchange] = []
         self._poll = poll()
-        self._by_fd: dict[int, _Connection] = {}
-        self._idle: list[_Connection] = []
+        self._by_fd: dict[int, Connection] = {}
+        self._idle: dict[Connection, None] = {}
         # When sends are due that wait for nobody: all of an open loop, the first of each slot of a closed one.
         self._starts = list(due_ns if due_ns is not None else self.slot_offsets_ns)
         self._started = 0
         # Requests of a closed loop that ended, and whose slots have no new one yet.
         self._freed: deque[int] = deque()
+        # Connections whose first write failed, to be read like any other that breaks.
+        self._failed: list[tuple[int, int]] = []
         self._ended = 0
-        self._deadlines: deque[tuple[int, Exchange, _Connection]] = deque()
+        self._deadlines: deque[tuple[int, Exchange, Connection]] = deque()
         self._in_flight = 0
         self._block = 0
 
     def run(self, begin: Callable[[], int]) -> list[Exchange]:
         """Send all, wait for all; gives the exchanges in the order of the requests. `begin` gives the start, ns."""
-        ahead = _AHEAD if self.due_ns is not None else len(self.slot_offsets_ns)
-        with contextlib.suppress(OSError):  # One that is refused is tried again by its request.
-            for _ in range(min(len(self.requests), ahead)):
-                self._idle.append(_Connection(self.server.open(wait_s=5)))
-                self._watch(self._idle[-1])
+        closed = self.due_ns is None
+        allow(len(self.slot_offsets_ns) if closed else len(self.requests))
+        queue = RunQueue()
         gc.collect()
         gc.freeze()
         gc.disable()
         try:
+            with contextlib.suppress(OSError):  # One that is refused is tried again by its request.
+                for _ in range(len(self.slot_offsets_ns) if closed else min(len(self.requests), _AHEAD)):
+                    connection = Connection(self.server.open(wait_s=5))
+                    self._watch(connection)
+                    self._idle[connection] = None
             self.begun_ns = begin()
             cpu_s = time.thread_time()
-            self._turns()
+            self._turns(queue)
             self.cpu_s = time.thread_time() - cpu_s
         finally:
             gc.enable()
@@ -149,24 +95,31 @@ class Wire:
             for connection in self._by_fd.values():
                 connection.socket.close()
             self._poll.close()
+            queue.close()
         return self.exchanges
 
-    def _turns(self) -> None:
+    def _turns(self, queue: RunQueue) -> None:
         """Wait for what comes first, an answer, a due send or a time limit; deal with it; again until all has ended."""
         kept, clock, total = self.kept, time.monotonic_ns, len(self.requests)
+        # The first sends are a turn that reads nothing: what comes meanwhile may have come at any time of it.
+        kept.begin_turn(clock(), DID_NOT_WAIT)
         self._send_due(clock())
+        kept.done_ns.append(clock())
         while self._ended < total:
             ready = self._poll.wait(0.0)
-            waited = not ready
-            if waited:
+            if self._failed:
+                ready, self._failed = ready + self._failed, []
+            queued_ns = DID_NOT_WAIT
+            if not ready:
+                before_ns = queue.waited_ns()
                 ready = self._poll.wait(self._wait_s(clock()))
-            kept.waited.append(waited)
-            kept.turn_reads.append(kept.reads + len(kept.request))
-            kept.polled_ns.append(clock())
+                queued_ns = queue.waited_ns() - before_ns
+            kept.begin_turn(clock(), queued_ns)
             self._take(ready)
             now = clock()
-            self._send_due(now)
+            # In this order: the slot of a request that is given up is free at once.
             self._end_late(now)
+            self._send_due(now)
             done = clock()
             kept.done_ns.append(done)
             if KERNEL_TIMES and self._in_flight >= _MANY and self._next_due_ns() - done > 2 * _REST_NS:
@@ -179,20 +132,25 @@ class Wire:
         limit = len(arena) - LEAST_ROOM
         for fd, mask in ready:
             connection = by_fd.get(fd)
-            if connection is None or (connection.output and not self._write(connection)) or not mask & (READ | END):
+            if connection is None:
+                continue
+            if connection.output and not self._write(connection):
+                mask |= END
+            if not mask & (READ | END):
                 continue
             while True:
                 at = kept.at
                 try:
                     count, extra, _, _ = connection.receive((room[at:],), STAMP_SPACE)
                 except (BlockingIOError, InterruptedError):
+                    self._dry(connection)
                     break
                 except OSError as error:
-                    self._lost(connection, str(error))
+                    self._lost(connection, connection.fault or str(error))
                     break
                 if not count or connection.index < 0:
                     # Closed, or bytes that nobody asked for: no other request is to go over this connection.
-                    self._lost(connection, "the server closed the connection")
+                    self._lost(connection, connection.fault or "the server closed the connection")
                     break
                 request.append(connection.index)
                 lengths.append(count)
@@ -201,11 +159,11 @@ class Wire:
                 elif KERNEL_TIMES:
                     stamps += _STAMP.pack(*divmod(time.time_ns(), 1_000_000_000))
                 end = kept.at = at + count
-                if count < _ENOUGH or connection.left != _CHUNKED:
+                if count < _ENOUGH or connection.left != CHUNKED:
                     over = self._rare(connection, at, end)
                 else:
                     # Two line ends: the last read of the body, or an event of a server that ends lines by CR LF.
-                    over = arena[end - 4] == 13 and self._ends(at, end)
+                    over = arena[end - 4] == 13 and self._ends(connection, at, end)
                     connection.last, connection.block = end, self._block
                 if end > limit:
                     self._spill()
@@ -215,48 +173,55 @@ class Wire:
                 if not (mask & END or end == len(arena) or connection.layered):
                     break
 
-    def _rare(self, connection: _Connection, at: int, end: int) -> bool:
+    def _dry(self, connection: Connection) -> None:
+        """There is no more to read: one that can't be written to either is lost."""
+        if connection.output:
+            self._write(connection)  # By TLS the last word of a handshake may just have been read.
+        if connection.fault is not None:
+            self._lost(connection, connection.fault)
+
+    def _rare(self, connection: Connection, at: int, end: int) -> bool:
         """Whether a response is over with a read that is short or not of a chunked body."""
         piece = bytes(self.kept.room[at:end])
         tail = (self._tail(connection) + piece)[-_ENOUGH:]
         connection.tail, connection.block = tail, -1
-        if connection.left == _HEAD:
+        if connection.left == HEAD:
             return self._head(connection, piece)
-        if connection.left == _CHUNKED:
-            return tail == _LAST_CHUNK
-        if connection.left == _UNTIL_CLOSED:
+        if connection.left == CHUNKED:
+            return tail == LAST_CHUNK
+        if connection.left == UNTIL_CLOSED:
             return False
         connection.left -= len(piece)
         return connection.left <= 0
 
-    def _head(self, connection: _Connection, piece: bytes) -> bool:
+    def _head(self, connection: Connection, piece: bytes) -> bool:
         """Find out, once the headers are there, how the body's end will be known; and whether it came with them."""
         connection.head += piece
-        head, gap, rest = connection.head.partition(b"\r\n\r\n")
-        if not gap:
-            return False
-        lower = head.lower()
+        while True:
+            head, gap, rest = connection.head.partition(b"\r\n\r\n")
+            if not gap:
+                return False
+            connection.left, connection.closes = ending(head)
+            if connection.left != HEAD:
+                break
+            connection.head = rest
+            # The server has taken the request: it is not to be sent again.
+            connection.fresh = True
         connection.head = b""
-        connection.closes = b"\r\nconnection: close" in lower or lower.startswith(b"http/1.0")
-        length = _CONTENT_LENGTH.search(lower)
-        if _CHUNKED_BODY.search(lower):
-            connection.left = _CHUNKED
-            return connection.tail == _LAST_CHUNK or _TRAILERS.search(b"\r\n" + rest) is not None
-        if length is None:
-            connection.left = _UNTIL_CLOSED
+        if connection.left == CHUNKED:
+            return TRAILERS.search(b"\r\n" + rest) is not None
+        if connection.left == UNTIL_CLOSED:
             return False
-        connection.left = int(length[1]) - len(rest)
+        connection.left -= len(rest)
         return connection.left <= 0
 
-    def _ends(self, at: int, end: int) -> bool:
+    def _ends(self, connection: Connection, at: int, end: int) -> bool:
         """Whether a read that ends in two line ends is the last of a chunked body."""
-        arena = self.kept.arena
-        if arena.endswith(_LAST_CHUNK, at, end):
+        if self.kept.arena.endswith(LAST_CHUNK, at, end):
             return True
-        found = arena.rfind(b"\r\n0", at, end)
-        return found >= 0 and _TRAILERS.match(arena, found, end) is not None
+        return TRAILERS.search(self._tail(connection) + bytes(self.kept.room[at:end])) is not None
 
-    def _tail(self, connection: _Connection) -> bytes:
+    def _tail(self, connection: Connection) -> bytes:
         """The last bytes of the read before."""
         if connection.block != self._block:
             return connection.tail
@@ -277,7 +242,10 @@ class Wire:
         return max(0, until - now_ns) / 1e9
 
     def _next_due_ns(self) -> int:
-        return self.begun_ns + self._starts[self._started] if self._started < len(self._starts) else _NEVER
+        # Slots that started early may have sent all before a late one begins.
+        if self._started == len(self._starts) or len(self.exchanges) == len(self.requests):
+            return _NEVER
+        return self.begun_ns + self._starts[self._started]
 
     def _send_due(self, now_ns: int) -> None:
         while self._next_due_ns() <= now_ns:
@@ -291,40 +259,43 @@ class Wire:
         exchange = Exchange(scheduled_ns, after)
         self.exchanges.append(exchange)
         self._in_flight += 1
-        connection = self._idle.pop() if self._idle else None
+        connection = self._idle.popitem()[0] if self._idle else None
         self._send(len(self.exchanges) - 1, exchange, connection)
 
-    def _send(self, index: int, exchange: Exchange, connection: _Connection | None) -> None:
+    def _send(self, index: int, exchange: Exchange, connection: Connection | None) -> None:
         if connection is None:
-            connection = _Connection(self.server.open())
+            try:
+                connection = Connection(self.server.open())
+            except OSError as error:  # no more files, say
+                exchange.sent_ns = exchange.sent_ns or time.monotonic_ns()
+                self._end(index, exchange, "connection", str(error))
+                return
             self._watch(connection)
             connection.fresh = True
         connection.index, connection.exchange = index, exchange
-        connection.left, connection.head = _HEAD, b""
+        connection.left, connection.head = HEAD, b""
         connection.output = memoryview(self.requests[index])
-        now = time.monotonic_ns()
-        if not exchange.sent_ns:
-            exchange.sent_ns = now
+        exchange.sent_ns = exchange.sent_ns or time.monotonic_ns()
         self._deadlines.append((exchange.sent_ns + self.timeout_ns, exchange, connection))
-        self._write(connection)
+        if not self._write(connection):
+            self._failed.append((connection.socket.fileno(), END))
 
-    def _watch(self, connection: _Connection) -> None:
+    def _watch(self, connection: Connection) -> None:
         self._by_fd[connection.socket.fileno()] = connection
         self._poll.add(connection.socket.fileno())
 
-    def _write(self, connection: _Connection) -> bool:
-        """Send what is left of the request, as far as it goes; gives whether the connection still stands."""
+    def _write(self, connection: Connection) -> bool:
+        """Send what is left of the request, as far as it goes; gives whether the connection still takes it."""
         try:
             while connection.output:
                 connection.output = connection.output[connection.socket.send(connection.output) :]
         except (BlockingIOError, InterruptedError):
             self._poll.want_room(connection.socket.fileno())
         except OSError as error:
-            if error.errno in (errno.ENOTCONN, errno.EINPROGRESS):  # still connecting
-                self._poll.want_room(connection.socket.fileno())
-            else:
-                self._lost(connection, str(error))
+            if error.errno not in (errno.ENOTCONN, errno.EINPROGRESS):
+                connection.fault, connection.output = str(error), memoryview(b"")
                 return False
+            self._poll.want_room(connection.socket.fileno())  # still connecting
         return True
 
     def _end_late(self, now_ns: int) -> None:
@@ -333,54 +304,58 @@ class Wire:
             if connection.exchange is exchange:
                 self._break(connection, "timeout", f"no end within {self.timeout_ns / 1e9:g} s")
 
-    def _over(self, connection: _Connection, *, reusable: bool) -> None:
+    def _over(self, connection: Connection, *, reusable: bool) -> None:
         """The response is whole: keep the connection, and in a closed loop send the slot's next request at once."""
         index, exchange = connection.index, connection.exchange
         assert exchange is not None
         exchange.end_ns = time.monotonic_ns()
-        if reusable and not connection.closes:
+        # A server that answered before it had the whole request still waits for the rest of it.
+        if reusable and not connection.closes and not connection.output:
             connection.index, connection.exchange, connection.fresh = -1, None, False
-            self._idle.append(connection)
+            self._idle[connection] = None
         else:
             self._drop(connection)
         self._note_end(exchange)
         if self.due_ns is None and len(self.exchanges) < len(self.requests):
             self._send_next(exchange.end_ns, index)
 
-    def _lost(self, connection: _Connection, reason: str) -> None:
+    def _lost(self, connection: Connection, reason: str) -> None:
         index, exchange = connection.index, connection.exchange
         if exchange is None:
             self._drop(connection)
-        elif connection.left == _UNTIL_CLOSED:
+        elif connection.left == UNTIL_CLOSED:
+            exchange.until_closed = True
             self._break(connection, None, None)
-        elif connection.left == _HEAD and not connection.head and not connection.fresh:
+        elif connection.left == HEAD and not connection.head and not connection.fresh:
             # A kept-alive connection that the server had closed already: the request was never taken. Said in the
             # result, and its clock goes on.
             exchange.resent = True
             self._drop(connection)
             self._send(index, exchange, None)
         else:
-            answered = connection.left != _HEAD or connection.head
+            answered = connection.left != HEAD or connection.head
             self._break(connection, "truncated" if answered else "connection", reason)
 
-    def _break(self, connection: _Connection, broken: RequestStatus | None, reason: str | None) -> None:
+    def _break(self, connection: Connection, broken: RequestStatus | None, reason: str | None) -> None:
         exchange, index = connection.exchange, connection.index
         assert exchange is not None
+        self._drop(connection)
+        self._end(index, exchange, broken, reason)
+
+    def _end(self, index: int, exchange: Exchange, broken: RequestStatus | None, reason: str | None) -> None:
         exchange.end_ns = time.monotonic_ns()
         exchange.broken, exchange.reason = broken, reason
-        self._drop(connection)
         self._note_end(exchange)
         if self.due_ns is None:
             self._freed.append(index)
 
-    def _drop(self, connection: _Connection) -> None:
+    def _drop(self, connection: Connection) -> None:
         fd = connection.socket.fileno()
         self._by_fd.pop(fd, None)
         self._poll.remove(fd)
         connection.socket.close()
         connection.index, connection.exchange, connection.output = -1, None, memoryview(b"")
-        if connection in self._idle:
-            self._idle.remove(connection)
+        self._idle.pop(connection, None)
 
     def _note_end(self, exchange: Exchange) -> None:
         exchange.read_by = self.kept.reads + len(self.kept.request)

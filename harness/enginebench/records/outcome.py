@@ -132,7 +132,7 @@ class ClientProof:
     events: int
     """Token-bearing events."""
     unsure_events: int
-    """Those that shared a read with a later one (without kernel times: all): their times are upper bounds."""
+    """Those whose read brought more behind them (without kernel times: all): their times are upper bounds."""
     shifted_events_share: float
     """Share of events whose time may be off by more than a twentieth of the mean gap, 0 to 1."""
     ttft_error_share: float
