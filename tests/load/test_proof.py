@@ -168,3 +168,14 @@ def test_events_that_may_be_off_spoil_p99_itl_where_there_is_one(count, bound):
     one = found(watch, [asked(every)])
     assert (one.unsure_events, one.itl_error_share) == (10, 0)
     assert one.client_bound() == bound
+
+
+@pytest.mark.parametrize(("late_ms", "bound"), [(0, False), (4, False), (20, True)])
+def test_an_open_loop_that_is_sent_slower_than_offered_is_the_clients(late_ms, bound):
+    sends = [asked([1200], scheduled_ms=at, sent_ms=at + late_ms * at // 1000) for at in range(0, 1001, 100)]
+    one = found(Watch(kernel_times=True), sends, closed=False)
+    assert one.offered_rps == pytest.approx(10)
+    assert one.delivered_rps == pytest.approx(10 / (1 + late_ms / 1000))
+    assert one.client_bound() == bound
+    closed = found(Watch(kernel_times=True), sends)
+    assert (closed.offered_rps, closed.delivered_rps) == (None, None)

@@ -92,9 +92,16 @@ def proof(
         # A mean of gaps is made of the first and the last event alone.
         itl_error_share=_share(sum(one.first_ns + sum(one.last_ns.values()) for one in watches), decode_ns),
         throughput_error_share=_share(waits_ns, busy_ns) if closed else 0.0,
+        offered_rps=None if closed else _rate_rps([r.scheduled_ns for r in requests]),
+        delivered_rps=None if closed else _rate_rps([r.sent_ns for r in requests]),
         resent_requests=resent,
         clock_jump_ns=clock_jump_ns,
     )
+
+
+def _rate_rps(times_ns: Sequence[int]) -> float | None:
+    span_ns = max(times_ns) - min(times_ns)
+    return (len(times_ns) - 1) / span_ns * 1e9 if span_ns else None
 
 
 def _share(part: float, whole: float) -> float:

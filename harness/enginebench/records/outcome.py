@@ -145,6 +145,10 @@ class ClientProof:
     """Most by which the mean ITL can be off for it, as a share of it."""
     throughput_error_share: float
     """Closed loop: time in which slots were empty because the client was late, as a share of their busy time."""
+    offered_rps: float | None
+    """Open loop: rate of the sends as they were due, requests a second; null for closed loops and single requests."""
+    delivered_rps: float | None
+    """Open loop: rate of the sends as they were made; null as above."""
     resent_requests: int
     """Requests sent again because the server had closed the kept connection before taking them."""
     clock_jump_ns: int
@@ -152,10 +156,12 @@ class ClientProof:
 
     def client_bound(self) -> bool:
         """Whether the client can have moved a published figure by more than a hundredth: mean TTFT, mean ITL,
-        throughput; or, where there are events enough for a p99 ITL, so many of them that it is no longer sure."""
+        throughput, the rate of an open loop; or, where events are enough for a p99 ITL, so many that it is not sure."""
         shares = [self.ttft_error_share, self.itl_error_share, self.throughput_error_share]
         if self.events >= P99_EVENTS:
             shares.append(self.shifted_events_share)
+        if self.offered_rps and self.delivered_rps:
+            shares.append(abs(self.delivered_rps / self.offered_rps - 1))
         return max(shares) > 0.01 or self.clock_jump_ns > 1_000_000
 
 
