@@ -112,40 +112,22 @@ def _throughputs() -> Iterator[Metric]:
 def _latencies() -> Iterator[Metric]:
     for name, (title, formula) in _LATENCIES.items():
         for short, words in STATISTICS.items():
-            yield Metric(
-                name=f"{name}_{short}_ns",
-                title=f"{title} {words}",
-                unit="ms",
-                scale=1e-6,
-                better="lower",
-                formula=f"{words} of: {formula}",
-                source=_BENCH,
-            )
+            yield _latency(f"{name}_{short}_ns", f"{title} {words}", f"{words} of: {formula}", _BENCH)
     for name in ("ttft", "tpot", "e2el"):
-        title, formula = _LATENCIES[name]
+        title = _LATENCIES[name][0]
         for short, words in STATISTICS.items():
-            if short == "mean":
-                continue
-            yield Metric(
-                name=f"{name}_{short}_all_ns",
-                title=f"{title} {words}, failures counted",
-                unit="ms",
-                scale=1e-6,
-                better="lower",
-                formula=f"{words} of the same over all requests, failed ones as infinite; null where it is one of them",
-                source=_OWN,
-            )
+            if short != "mean":
+                formula = (
+                    f"{words} of the same over all requests, failed ones as infinite; null where it is one of them"
+                )
+                yield _latency(f"{name}_{short}_all_ns", f"{title} {words}, failures counted", formula, _OWN)
     for name, (title, formula, source) in _OTHERS.items():
         for short, words in STATISTICS.items():
-            yield Metric(
-                name=f"{name}_{short}_ns",
-                title=f"{title} {words}",
-                unit="ms",
-                scale=1e-6,
-                better="lower",
-                formula=f"{words} of: {formula}",
-                source=source,
-            )
+            yield _latency(f"{name}_{short}_ns", f"{title} {words}", f"{words} of: {formula}", source)
+
+
+def _latency(name: str, title: str, formula: str, source: str) -> Metric:
+    return Metric(name=name, title=title, unit="ms", scale=1e-6, better="lower", formula=formula, source=source)
 
 
 def _others() -> Iterator[Metric]:
