@@ -114,7 +114,7 @@ def test_details_show_the_command_that_repeats_the_run_and_why_figures_are_missi
     assert "serve " in shown
     assert "dummy weights: random, made by the engine" in shown
     assert "Not given, and why" in shown
-    assert "p99 needs 299 requests; this run has 4" in shown
+    assert "p99 needs 299 requests to have an interval; this run has 4" in shown
 
 
 def test_a_server_with_wrong_answers_is_hollow_off_the_frontier_and_says_why(browser, tmp_path):
