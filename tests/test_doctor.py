@@ -128,6 +128,8 @@ def test_an_engine_whose_environment_stands_lacks_nothing(doctor, tmp_path):
     place.mkdir(parents=True)
     assert f"{engine.name} {engine.version} yes its environment" in doctor()[1]
     (place / "enginebench.json").touch()
+    (place / "bin").mkdir()
+    (place / "bin" / "python").touch()
     assert f"{engine.name} {engine.version} yes nothing" in doctor()[1]
 
 
