@@ -73,6 +73,8 @@ def parser() -> argparse.ArgumentParser:
     places(calibrate, "store")
     places(command("doctor", "tell what this machine has, which engines run here, what is missing"), "cache")
     command("metrics", "print the definitions of all metrics as Markdown")
+    schema = command("schema", "print what is stored, field by field, as Markdown")
+    schema.add_argument("--json", action="store_true", help="as JSON Schema of the stored JSON files instead")
     return top
 
 
