@@ -60,7 +60,12 @@ def parser() -> argparse.ArgumentParser:
     _bench(command("bench", "measure the server at a URL; options as those of `vllm bench serve`"))
     results = command("results", "list, export or take in results")
     results.add_argument("action", choices=("points", "list", "export", "ingest", "clean"))
-    results.add_argument("path", type=Path, nargs="?", help="export: file to write; ingest: finished folder")
+    results.add_argument(
+        "path",
+        type=Path,
+        nargs="?",
+        help="export: file to write (.csv .parquet .arrow .json .prom); ingest: finished folder",
+    )
     results.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value")
     places(results, "store")
     site = command("site", "build the dashboard from the store")

@@ -12,7 +12,7 @@ UNITS: Mapping[str, str] = {
     "c": "°C",
     "bytes": "B",
     "tokens": "tokens",
-    "tps": "tokens/s",
+    "tps": "tok/s",
     "rps": "1/s",
     "cores": "CPU-s/s",
     "nats": "nat/token",
