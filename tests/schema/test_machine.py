@@ -10,6 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from enginebench.errors import UserError
+from enginebench.metrics import METRICS
 from enginebench.records import Attempt, Calibration, CalibrationLevel, Result
 from enginebench.records.files import from_json, to_json
 from enginebench.schema import json_schema
@@ -100,3 +101,22 @@ def test_fields_tell_their_words_and_units(schema):
     assert schema["$defs"]["Result"]["properties"]["failure"]["description"] == "Why it stopped; null when complete."
     assert schema["$defs"]["Result"]["description"].startswith("All a trial leaves besides its tables")
     assert "x-unit" not in run["repeat"]
+
+
+def test_metrics_tell_their_formula_and_stored_unit(schema):
+    metrics = schema["$defs"]["Run"]["properties"]["metrics"]
+    assert list(metrics["properties"]) == list(METRICS)
+    assert metrics["properties"]["success_share"] == {
+        "anyOf": [{"type": "number"}, {"type": "null"}],
+        "description": "Success: requests that ended well / all requests.",
+        "x-unit": "1",
+    }
+    assert metrics["properties"]["ttft_p99_ns"]["x-unit"] == "ns"
+
+
+@pytest.mark.parametrize("name", ["ttft_p99_ns", "of_another_version"])
+def test_a_metric_of_any_name_is_a_number_or_null(validator, name):
+    data = json.loads(to_json(a_result()))
+    for value, fits in ((1.5, True), (None, True), ("1.5", False)):
+        data["runs"][0]["metrics"][name] = value
+        assert validator.is_valid(data) == fits

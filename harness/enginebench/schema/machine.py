@@ -5,13 +5,24 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from enginebench.metrics import METRICS
 from enginebench.records import Attempt, Calibration, Result
 from enginebench.records.units import unit_of
 from enginebench.schema.declared import described, records_in, summary
+from enginebench.store.export import units
 
 STORED = (Result, Attempt, Calibration)
 """What a stored JSON file can be; its `format` says which."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def _metrics(value: dict[str, Any]) -> dict[str, Any]:
+    """Each metric that a run holds today, of the type `value`; runs of other versions hold fewer or others."""
+    known = units(METRICS)
+    return {
+        name: value | {"description": f"{one.title}: {one.formula}.", "x-unit": known[name]}
+        for name, one in METRICS.items()
+    }
 
 
 def json_schema() -> str:
@@ -38,6 +49,8 @@ def json_schema() -> str:
         for field, found in definition["properties"].items():
             if (unit := unit_of(field)) is not None:
                 found["x-unit"] = unit
+    metrics = definitions["Run"]["properties"]["metrics"]
+    metrics["properties"] = _metrics(metrics["additionalProperties"])
     whole = {
         "$schema": DIALECT,
         "title": "enginebench",
