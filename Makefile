@@ -18,6 +18,8 @@ check: .venv/.ready-dev ## lint, format, types, and whether generated files are 
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/enginebench metrics | diff - docs/metrics.md
+	$(BIN)/enginebench schema | diff - results/SCHEMA.md
+	$(BIN)/enginebench schema --json | diff - results/schema.json
 
 format: .venv/.ready-dev
 	$(BIN)/ruff check --fix .
@@ -25,6 +27,8 @@ format: .venv/.ready-dev
 
 docs: .venv/.ready ## pages that are generated
 	$(BIN)/enginebench metrics > docs/metrics.md
+	$(BIN)/enginebench schema > results/SCHEMA.md
+	$(BIN)/enginebench schema --json > results/schema.json
 
 lock: .venv/.ready ## resolve the pins anew
 	$(LOCK) --upgrade --output-file requirements.lock

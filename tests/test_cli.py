@@ -28,6 +28,7 @@ OPTIONS = {
     "calibrate": {"--concurrency", "--store"},
     "doctor": {"--cache"},
     "metrics": set(),
+    "schema": {"--json"},
 }
 """A new option is a decision: it is made here too."""
 

@@ -28,7 +28,7 @@ ORDER = (
     ("night",),
     ("report",),
     ("bench",),
-    ("site", "doctor"),
+    ("site", "doctor", "schema"),
     ("commands",),
     ("cli",),
     ("__main__",),

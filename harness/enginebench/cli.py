@@ -60,7 +60,12 @@ def parser() -> argparse.ArgumentParser:
     _bench(command("bench", "measure the server at a URL; options as those of `vllm bench serve`"))
     results = command("results", "list, export or take in results")
     results.add_argument("action", choices=("points", "list", "export", "ingest", "clean"))
-    results.add_argument("path", type=Path, nargs="?", help="export: file to write; ingest: finished folder")
+    results.add_argument(
+        "path",
+        type=Path,
+        nargs="?",
+        help="export: file to write (.csv .parquet .arrow .json .prom); ingest: finished folder",
+    )
     results.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value")
     places(results, "store")
     site = command("site", "build the dashboard from the store")
@@ -73,6 +78,8 @@ def parser() -> argparse.ArgumentParser:
     places(calibrate, "store")
     places(command("doctor", "tell what this machine has, which engines run here, what is missing"), "cache")
     command("metrics", "print the definitions of all metrics as Markdown")
+    schema = command("schema", "print what is stored, field by field, as Markdown")
+    schema.add_argument("--json", action="store_true", help="as JSON Schema of the stored JSON files instead")
     return top
 
 

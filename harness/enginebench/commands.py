@@ -204,3 +204,11 @@ def metrics(options: argparse.Namespace) -> int:
 
     print(document(), end="")
     return 0
+
+
+def schema(options: argparse.Namespace) -> int:
+    """`enginebench schema`."""
+    from enginebench.schema import document, json_schema
+
+    print(json_schema() if options.json else document(), end="")
+    return 0

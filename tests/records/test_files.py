@@ -26,10 +26,12 @@ from builders import (
     an_inventory,
     closed,
 )
+from enginebench import __version__
 from enginebench.errors import UserError
 from enginebench.records import (
     Accelerator,
     Attempt,
+    Calibration,
     ClosedLoop,
     Deployment,
     DummySource,
@@ -184,7 +186,7 @@ def with_change(change: Callable[[dict[str, Any]], object]) -> str:
         (lambda data: data["job"]["deployment"]["model"].update(extra=1), "job.deployment.model.extra"),
         (lambda data: data["job"]["points"][1]["load"].update(rate=1), r"job.points.1.load.closed.rate"),
         (lambda data: data.pop("night"), "night"),
-        (lambda data: data.update(format="enginebench.job/2"), "format"),
+        (lambda data: data.update(format=2), "format"),
         (lambda data: data.update(runs=[]), "runs"),
         (lambda data: data["job"].update(repeats="3"), "job.repeats"),
         (lambda data: data["job"].update(repeats=0), "job.repeats"),
@@ -199,6 +201,43 @@ def test_a_mistake_is_one_line_that_names_file_key_and_remedy(change: Callable[[
     assert mistake.place == "night/job.json"
     assert mistake.problem.startswith(f"{key}: ")
     assert "\n" not in str(caught.value)
+    assert mistake.remedy == "take a file that this version of enginebench wrote"
+
+
+@pytest.mark.parametrize(
+    ("kind", "known"),
+    [(Result, "enginebench.result/1"), (Attempt, "enginebench.job/1"), (Calibration, "enginebench.calibration/1")],
+)
+def test_a_file_of_a_future_version_is_refused_in_one_sentence(kind: type, known: str) -> None:
+    future = known.replace("/1", "/2")
+    with pytest.raises(UserError) as caught:
+        from_json(kind, json.dumps({"format": future, "new": {"deep": 1}}), "x/the.json")
+    assert str(caught.value) == (
+        f"x/the.json: is of version `{future}`, and enginebench {__version__} reads `{known}` there; "
+        "take a newer enginebench"
+    )
+
+
+def test_a_future_version_within_a_file_is_refused_by_its_place() -> None:
+    result = json.loads(to_json(a_result()))
+    result["attempt"].update(format="enginebench.job/12", new=1)
+    with pytest.raises(UserError) as caught:
+        from_json(Result, json.dumps(result), "result.json")
+    assert str(caught.value) == (
+        f"result.json: is of version `enginebench.job/12` in `attempt`, and enginebench {__version__} reads "
+        "`enginebench.job/1` there; take a newer enginebench"
+    )
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["enginebench.result/1", "enginebench.job/0", "enginebench.job/two", "job", "", f"enginebench.job/{'9' * 5000}"],
+)
+def test_no_newer_enginebench_is_asked_for_where_none_would_read_the_file(given: str) -> None:
+    with pytest.raises(UserError) as caught:
+        from_json(Attempt, with_change(lambda data: data.update(format=given)), "job.json")
+    (mistake,) = caught.value.mistakes
+    assert mistake.problem == f"is of version `{given}`, and enginebench {__version__} reads `enginebench.job/1` there"
     assert mistake.remedy == "take a file that this version of enginebench wrote"
 
 

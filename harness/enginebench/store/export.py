@@ -1,35 +1,107 @@
-"""A table of results as CSV, Parquet or JSON; the unit stays in the column's name."""
+"""A table of runs as a file; figures unscaled, their unit in the column's name and, where a format can, beside it."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from enginebench.errors import mistake
+from enginebench.metrics import METRICS
+from enginebench.records.units import unit_of
+from enginebench.store.frames import COLUMNS
+from enginebench.store.openmetrics import openmetrics
 
 if TYPE_CHECKING:
     import pandas as pd
-
-FORMATS = ("csv", "parquet", "json")
 
 
 def export(frame: pd.DataFrame, path: Path) -> None:
     """Write `frame` to `path` in the format of its suffix; raises UserError for another suffix or no such folder.
 
-    Missing is an empty cell in CSV and null in the others; `marks` are joined by `;` in CSV.
+    Missing is an empty cell in CSV, no sample in OpenMetrics and null in the others; `marks` are joined by `;` in both.
     """
     kind = path.suffix.lstrip(".")
     if kind not in FORMATS:
         raise mistake(str(path), f"no format `{kind}`", f"end the name with one of .{', .'.join(FORMATS)}")
     if not path.parent.is_dir():
         raise mistake(str(path), f"no folder {path.parent}", "make it, or name another file")
-    if kind == "parquet":
-        frame.to_parquet(path, index=False)
-    elif kind == "csv":
-        flat = frame.assign(marks=frame["marks"].map(";".join)) if "marks" in frame else frame
-        flat.to_csv(path, index=False)
-    else:
-        rows = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="ms", double_precision=15))
-        document = {"format": "enginebench.export/1", "columns": list(frame.columns), "rows": rows}
-        path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    FORMATS[kind](frame, path)
+
+
+def units(columns: Iterable[str]) -> dict[str, str]:
+    """Those of `columns` that are figures with a unit, to it; `1` is a share of the whole."""
+    found = {name: _unit(name) for name in columns}
+    return {name: unit for name, unit in found.items() if unit is not None}
+
+
+def _unit(name: str) -> str | None:
+    metric = METRICS.get(name)
+    # A metric's own unit is the one it is shown in: the stored one where the two are the same.
+    return metric.unit if metric is not None and metric.scale == 1.0 else unit_of(name)
+
+
+def _csv(frame: pd.DataFrame, path: Path) -> None:
+    frame.assign(marks=frame["marks"].map(";".join)).to_csv(path, index=False)
+
+
+def _parquet(frame: pd.DataFrame, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(_table(frame), path)
+
+
+def _arrow(frame: pd.DataFrame, path: Path) -> None:
+    from pyarrow import feather
+
+    feather.write_feather(_table(frame), path, compression="zstd")
+
+
+def _json(frame: pd.DataFrame, path: Path) -> None:
+    rows = json.loads(frame.to_json(orient="records", date_format="iso", date_unit="ms", double_precision=15))
+    document = {
+        "format": "enginebench.export/1",
+        "columns": list(frame.columns),
+        "units": units(frame.columns),
+        "rows": rows,
+    }
+    path.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+
+
+def _prom(frame: pd.DataFrame, path: Path) -> None:
+    path.write_bytes(openmetrics(frame))
+
+
+FORMATS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
+    "csv": _csv,
+    "parquet": _parquet,
+    "arrow": _arrow,
+    "json": _json,
+    "prom": _prom,
+}
+"""Suffix to what writes such a file."""
+
+
+def _table(frame: pd.DataFrame) -> Any:
+    """`frame` for Arrow: types that don't depend on what is in it, `unit` and `meaning` in each field's metadata."""
+    import pyarrow as pa
+
+    known = units(frame.columns)
+    fields = []
+    for name, dtype in zip(frame.columns, frame.dtypes.astype(str), strict=True):
+        words = METRICS[name].title if name in METRICS else COLUMNS[name]
+        metadata = {"meaning": words} | ({"unit": known[name]} if name in known else {})
+        fields.append(pa.field(name, _arrow_type(name, dtype), metadata=metadata))
+    return pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)
+
+
+def _arrow_type(name: str, dtype: str) -> Any:
+    import pyarrow as pa
+
+    if name == "marks":
+        return pa.list_(pa.string())
+    if dtype.startswith("datetime"):
+        return pa.timestamp("us", "UTC")
+    types = {"int64": pa.int64(), "float64": pa.float64(), "bool": pa.bool_(), "boolean": pa.bool_()}
+    return types.get(dtype.lower(), pa.string())

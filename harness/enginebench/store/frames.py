@@ -73,6 +73,7 @@ _TYPES = {
     "client_cores": "float64",
     "neighbour_cores": "float64",
     "stolen_cores": "float64",
+    "dummy_weights": "bool",
     "quality_passed": "boolean",
     "quality_score": "float64",
     "quality_kl_nats": "float64",
