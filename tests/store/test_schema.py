@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from enginebench.errors import FAILURE_CLASSES
-from enginebench.records import Result
+from enginebench.records import ForeignPoint, Result
 from enginebench.store.frames import COLUMNS, runs_frame
 from enginebench.tables import ENGINE_COLUMNS, QUALITY_COLUMNS, REQUEST_COLUMNS, TELEMETRY_COLUMNS
 from stored import a_run, a_trial
@@ -74,8 +74,11 @@ def rows(record):
     return [f"| `{name}` | {json_type(kind)} | {words.get(name, '')} |" for name, kind in hints.items()]
 
 
-@pytest.mark.parametrize("record", records_in(Result, []), ids=lambda record: record.__name__)
-def test_every_record_of_a_result_is_described_in_the_words_of_its_fields(sections, record):
+STORED = [*records_in(Result, []), *records_in(ForeignPoint, [])]
+
+
+@pytest.mark.parametrize("record", STORED, ids=lambda record: record.__name__)
+def test_every_stored_record_is_described_in_the_words_of_its_fields(sections, record):
     assert [line for line in sections[record.__name__] if line.startswith("| `")] == rows(record)
     assert " ".join(record.__doc__.split()) in sections[record.__name__]
 
@@ -110,7 +113,7 @@ def test_every_column_of_the_table_of_runs_is_described(sections):
 
 
 def test_the_page_describes_no_record_that_is_not_stored(sections):
-    stored = {record.__name__ for record in records_in(Result, [])}
+    stored = {record.__name__ for record in STORED}
     for heading, lines in sections.items():
         if any(line.startswith("| field ") for line in lines):
             assert heading in stored
