@@ -198,3 +198,132 @@ def test_what_a_dead_writer_left_is_cleared(tmp_path):
     assert list(store.foreign()) == [point]
     assert store.collect_leftovers(older_than_s=-60) == (left,)
     assert not left.exists()
+
+
+def test_figures_of_sglang_are_as_given():
+    (point,) = importers.points("sglang_bench", FILES["sglang_bench"])
+    given = json.loads(FILES["sglang_bench"].read_text())
+    assert point.figures["mean_itl_ms"] == given["mean_itl_ms"] == 4.98819432914388
+    assert "random_input_len" not in point.figures
+    # Its file names no model, no date and no failed requests, and writes "all at once" as Infinity.
+    assert (point.model, point.date, point.failed_requests, point.rate_rps) == (None, None, None, None)
+    assert (point.engine, point.input_tokens, point.completed_requests) == ("vllm", 16, 16)
+    assert {name: same.metric for name, same in point.same_as.items()} == {
+        "mean_ttft_ms": "ttft_mean_ns",
+        "mean_itl_ms": "itl_chunk_mean_ns",
+        "request_throughput": "requests_rps_whole_run",
+    }
+    assert "[DONE]" in point.unlike["mean_tpot_ms"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "metric"),
+    [
+        ({"backend": "sglang"}, "itl_token_mean_ns"),
+        ({"backend": "sglang-oai-chat"}, "itl_chunk_mean_ns"),
+        ({"backend": "sglang-oai", "accept_length": 2.5}, None),
+        ({"backend": "trt"}, None),
+    ],
+)
+def test_the_itl_of_sglang_is_what_its_backend_makes_it(tmp_path, changed, metric):
+    (point,) = importers.points("sglang_bench", edited(tmp_path, "sglang_bench", lambda one: one.update(changed)))
+    found = point.same_as.get("mean_itl_ms")
+    assert (found and found.metric) == metric
+    assert ("mean_itl_ms" in point.unlike) == (metric is None)
+    assert ("mean_ttft_ms" in point.same_as) == (changed["backend"] != "trt")
+
+
+def test_lengths_drawn_by_sglang_are_those_it_counted(tmp_path):
+    change = {"random_range_ratio": 0.5, "total_input_tokens": 192}
+    (point,) = importers.points("sglang_bench", edited(tmp_path, "sglang_bench", lambda one: one.update(change)))
+    assert (point.input_tokens, point.output_tokens) == (12, 16)
+
+
+def test_figures_of_guidellm_are_as_given():
+    (point,) = importers.points("guidellm", FILES["guidellm"])
+    (given,) = json.loads(FILES["guidellm"].read_text())["benchmarks"]
+    first = given["metrics"]["time_to_first_token_ms"]["successful"]
+    assert point.figures["time_to_first_token_ms.successful.mean"] == first["mean"] == 52.013516426086426
+    assert point.figures["time_to_first_token_ms.successful.percentiles.p99"] == first["percentiles"]["p99"]
+    assert (point.tool_version, point.model, point.engine) == ("0.8.1", "mock", "/v1/completions")
+    assert (point.completed_requests, point.failed_requests) == (16, 0)
+    found = {name.split(".")[0]: same for name, same in point.same_as.items()}
+    assert found["inter_token_latency_ms"] == SameAs(metric="tpot_mean_ns", factor=MS)
+    # What it calls TPOT has the first token in it: 125 ms / 16.
+    assert found["time_per_output_token_ms"] == SameAs(metric="tpot_guidellm_mean_ns", factor=MS)
+    assert point.figures["time_per_output_token_ms.successful.mean"] == pytest.approx(7.9, rel=0.02)
+    assert "enough" in point.unlike["time_to_first_token_ms.successful.percentiles.p99"]
+
+
+def test_a_mean_of_guidellm_over_tokens_is_not_ours_if_answers_differ_in_length(tmp_path):
+    def change(one):
+        one["benchmarks"][0]["metrics"]["output_token_count"]["successful"]["std_dev"] = 3.0
+
+    (point,) = importers.points("guidellm", edited(tmp_path, "guidellm", change))
+    assert set(point.same_as) == {"time_to_first_token_ms.successful.mean"}
+    assert "over tokens" in point.unlike["inter_token_latency_ms.successful.mean"]
+
+
+def test_a_latency_of_0_is_no_measurement(tmp_path):
+    name = "time_to_first_token_ms.successful.mean"
+
+    def change(one):
+        one["benchmarks"][0]["metrics"]["time_to_first_token_ms"]["successful"]["mean"] = 0.0
+
+    (point,) = importers.points("guidellm", edited(tmp_path, "guidellm", change))
+    assert point.figures[name] == 0
+    assert name not in point.same_as
+    assert point.notes == (f"`{name}` is 0, which is the tool's word for no sample",)
+
+
+def test_several_benchmarks_of_guidellm_are_as_many_points_and_none_is_refused(tmp_path):
+    path = edited(tmp_path, "guidellm", lambda one: one["benchmarks"].append(one["benchmarks"][0]))
+    assert [point.place for point in importers.points("guidellm", path)] == [0, 1]
+    path = edited(tmp_path, "guidellm", lambda one: one["benchmarks"].clear())
+    with pytest.raises(UserError, match="holds no benchmark; name a file"):
+        importers.points("guidellm", path)
+
+
+def test_figures_of_aiperf_are_as_given():
+    (point,) = importers.points("aiperf", FILES["aiperf"])
+    given = json.loads(FILES["aiperf"].read_text())
+    assert point.figures["time_to_first_token.avg"] == given["time_to_first_token"]["avg"] == 52.112700624999995
+    assert (point.tool_version, point.model, point.engine) == ("0.13.0", "mock", "completions")
+    assert (point.date, point.failed_requests) == ("2026-11-24T21:39:29.545359", 0)
+    assert point.same_as["inter_token_latency.avg"] == SameAs(metric="tpot_mean_ns", factor=MS)
+    assert point.same_as["output_token_throughput_per_user.avg"].metric == "interactivity_mean_tps"
+    assert "interpolated" in point.unlike["time_to_first_token.p99"]
+
+
+def test_a_unit_of_aiperf_is_heeded(tmp_path):
+    path = edited(tmp_path, "aiperf", lambda one: one["request_latency"].update(unit="sec"))
+    (point,) = importers.points("aiperf", path)
+    assert point.same_as["request_latency.avg"] == SameAs(metric="e2el_mean_ns", factor=1e9)
+    path = edited(tmp_path, "aiperf", lambda one: one["request_latency"].update(unit="fortnights"))
+    assert "request_latency.avg" not in importers.points("aiperf", path)[0].same_as
+
+
+def test_aiperf_with_the_tokens_of_each_event_has_another_tpot(tmp_path):
+    path = edited(tmp_path, "aiperf", lambda one: one["input_config"]["endpoint"].update(per_chunk_usage=True))
+    (point,) = importers.points("aiperf", path)
+    assert "inter_token_latency.avg" not in point.same_as
+    assert "first event" in point.unlike["inter_token_latency.avg"]
+
+
+def test_figures_of_genai_bench_are_as_given(tmp_path):
+    (point,) = importers.points("genai_bench", FILES["genai_bench"])
+    assert point.figures["stats.tpot.mean"] == 5.113466471465515
+    assert (point.model, point.engine, point.tool_version) == (None, None, None)
+    assert (point.input_tokens, point.completed_requests, point.failed_requests) == (16, 28, 0)
+    assert point.same_as == {"stats.ttft.mean": SameAs(metric="ttft_mean_ns", factor=MS)}
+    assert "usage" in point.unlike["stats.tpot.mean"]
+    path = edited(tmp_path, "genai_bench", lambda one: one.update(_time_unit="s"))
+    assert importers.points("genai_bench", path)[0].same_as["stats.ttft.mean"].factor == 1e9
+
+
+@pytest.mark.parametrize("tool", ["guidellm", "aiperf", "genai_bench"])
+def test_of_a_tool_that_writes_one_object_two_are_refused(tmp_path, tool):
+    path = tmp_path / "two.json"
+    path.write_text(json.dumps(json.loads(FILES[tool].read_text())) + "\n{}\n")
+    with pytest.raises(UserError, match=f"holds 2 JSON objects, where {tool} writes one"):
+        importers.points(tool, path)

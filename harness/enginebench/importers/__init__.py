@@ -45,6 +45,6 @@ def points(name: str, path: Path) -> tuple[ForeignPoint, ...]:
     try:
         # Through JSON and back: what is of another type than the record says is found here, not by its readers.
         return tuple(from_json(ForeignPoint, to_json(point), str(path)) for point in importer.read(path))
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
         what = f"is no whole file of {name} ({type(error).__name__}: {error})"
         raise mistake(str(path), what, "name a file as the tool wrote it, or another tool by --as") from None

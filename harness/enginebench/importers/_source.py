@@ -52,6 +52,13 @@ class Source:
             raise self.wrong("holds JSON, but no object")
         return found
 
+    def document(self) -> Mapping[str, Any]:
+        """The only JSON object in the file."""
+        first, *more = self.documents()
+        if more:
+            raise self.wrong(f"holds {1 + len(more)} JSON objects, where {self.tool} writes one")
+        return first
+
     def _lines(self, text: str) -> Iterator[Any]:
         for number, line in enumerate(text.splitlines(), start=1):
             try:
@@ -76,7 +83,10 @@ class Source:
     ) -> ForeignPoint:
         """The point of this file; `said` holds ForeignPoint's other fields, those left out are null."""
         kept, notes = finite(figures)
-        known = {name: value for name, value in kept.items() if value is not None}
+        # A mean latency of no sample is written as 0 by some.
+        void = [name for name, (metric, _) in same.items() if metric.endswith("_ns") and kept.get(name) == 0]
+        notes += tuple(f"`{name}` is 0, which is the tool's word for no sample" for name in void)
+        known = {name for name, value in kept.items() if value is not None and name not in void}
         return ForeignPoint(
             tool=self.tool,
             tool_version=said.get("tool_version"),
@@ -93,7 +103,9 @@ class Source:
             completed_requests=said.get("completed_requests"),
             failed_requests=said.get("failed_requests"),
             figures=kept,
-            same_as={name: SameAs(metric=same[name][0], factor=same[name][1]) for name in known if name in same},
+            same_as={
+                name: SameAs(metric=metric, factor=factor) for name, (metric, factor) in same.items() if name in known
+            },
             unlike={name: unlike[name] for name in kept if name in unlike},
             notes=notes,
         )

@@ -63,4 +63,6 @@ class ForeignPoint:
     def identity(self) -> str:
         """Hash of what the tool says: the same in a copy of the file, in one with more runs, for another importer."""
         ours = {"format", "file", "file_sha256", "place", "same_as", "unlike", "notes"}
-        return content_hash({name: value for name, value in plain(self).items() if name not in ours})
+        # Without nulls, so that a field added later changes no identity.
+        said = {name: value for name, value in plain(self).items() if name not in ours and value is not None}
+        return content_hash(said)
