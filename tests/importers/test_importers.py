@@ -142,12 +142,21 @@ def test_a_file_of_another_tool_is_refused(tool):
                 importers.points(tool, FILES[other])
 
 
-def test_a_figure_of_another_type_is_refused(tmp_path):
-    path = edited(tmp_path, "vllm_bench", lambda one: one.update(completed="sixteen"))
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"completed": "sixteen"}, "TypeError: "),
+        ({"failed": "none"}, "failed_requests: Input should be a valid integer"),
+        ({"model_id": 7, "date": 8}, "date: Input should be a valid string"),
+        ({"total_output_tokens": 10**400}, "OverflowError: "),
+    ],
+)
+def test_a_value_of_another_type_is_refused(tmp_path, changed, words):
+    path = edited(tmp_path, "vllm_bench", lambda one: one.update(changed))
     with pytest.raises(UserError) as caught:
         importers.points("vllm_bench", path)
-    assert str(caught.value).count("\n") == 0
-    assert str(path) in str(caught.value)
+    assert str(caught.value).startswith(f"{path}: is no whole file of vllm_bench ({words}")
+    assert str(caught.value).endswith("; name a file as the tool wrote it, or another tool by --as")
 
 
 def test_a_missing_file_and_an_unknown_tool_are_told(tmp_path):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from enginebench.errors import mistake
+from enginebench.errors import UserError, mistake
 from enginebench.records import ForeignPoint
 from enginebench.records.files import from_json, to_json
 
@@ -41,10 +41,14 @@ def get(name: str) -> Importer:
 
 def points(name: str, path: Path) -> tuple[ForeignPoint, ...]:
     """All points of a file of the tool `name`; raises UserError if there is one thing in it that can't be read."""
-    importer = get(name)
+    importer, remedy = get(name), "name a file as the tool wrote it, or another tool by --as"
+    try:
+        points = list(importer.read(path))
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
+        raise mistake(str(path), f"is no whole file of {name} ({type(error).__name__}: {error})", remedy) from None
     try:
         # Through JSON and back: what is of another type than the record says is found here, not by its readers.
-        return tuple(from_json(ForeignPoint, to_json(point), str(path)) for point in importer.read(path))
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-        what = f"is no whole file of {name} ({type(error).__name__}: {error})"
-        raise mistake(str(path), what, "name a file as the tool wrote it, or another tool by --as") from None
+        return tuple(from_json(ForeignPoint, to_json(point), str(path)) for point in points)
+    except UserError as error:
+        wrong = error.mistakes[0].problem
+        raise mistake(str(path), f"is no whole file of {name} ({wrong})", remedy) from None
