@@ -23,7 +23,7 @@ ORDER = (
     ("quality", "calibration"),
     ("trial",),
     ("store", "plan", "runners"),
-    ("analysis",),
+    ("analysis", "importers"),
     ("progress",),
     ("night",),
     ("report",),

@@ -58,14 +58,15 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--events", action="store_true", help="print events as JSON lines, and end when stdin closes")
     places(run, "cache")
     _bench(command("bench", "measure the server at a URL; options as those of `vllm bench serve`"))
-    results = command("results", "list, export or take in results")
-    results.add_argument("action", choices=("points", "list", "export", "ingest", "clean"))
+    results = command("results", "list, export or take in results, also other tools'")
+    results.add_argument("action", choices=("points", "list", "export", "ingest", "import", "clean"))
     results.add_argument(
         "path",
         type=Path,
         nargs="?",
-        help="export: file to write (.csv .parquet .arrow .json .prom); ingest: finished folder",
+        help="export: file to write (.csv .parquet .arrow .json .prom); ingest: finished folder; import: file",
     )
+    results.add_argument("--as", dest="tool", metavar="TOOL", help="import: whose file it is, as vllm_bench")
     results.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value")
     places(results, "store")
     site = command("site", "build the dashboard from the store")

@@ -123,7 +123,7 @@ def bench(options: argparse.Namespace) -> int:
 
 
 def results(options: argparse.Namespace) -> int:
-    """`enginebench results points|list|export|ingest|clean`."""
+    """`enginebench results points|list|export|ingest|import|clean`."""
     from enginebench import report
     from enginebench.analysis.points import summarise_points
     from enginebench.store import export
@@ -133,8 +133,10 @@ def results(options: argparse.Namespace) -> int:
         for path in store.collect_leftovers():
             print(f"removed {path}")
         return 0
-    if options.action in ("export", "ingest") and options.path is None:
-        raise mistake(f"results {options.action}", "no path", "name the file to write or the folder to take in")
+    if options.action in ("export", "ingest", "import") and options.path is None:
+        raise mistake(f"results {options.action}", "no path", "name the file to write or what to take in")
+    if options.action == "import":
+        return _import(store, options.path, options.tool)
     if options.action == "ingest":
         taken = store.ingest(options.path)
         print(f"{taken.trial}: {'taken in' if taken.taken else 'was there already'}")
@@ -147,6 +149,18 @@ def results(options: argparse.Namespace) -> int:
         report.show_runs(runs, console())
     else:
         report.show_points(summarise_points(runs), console())
+    return 0
+
+
+def _import(store: Store, path: Path, tool: str | None) -> int:
+    from enginebench import importers
+
+    if tool is None:
+        raise mistake("results import", "no --as", f"tell whose file it is; known: {', '.join(importers.names())}")
+    points = importers.points(tool, path)
+    new = sum([store.add_foreign(point) for point in points])
+    figures, same = sum(len(point.figures) for point in points), sum(len(point.same_as) for point in points)
+    print(f"{path}: {len(points)} points, {new} of them new; {figures} figures, {same} of them defined as ours")
     return 0
 
 

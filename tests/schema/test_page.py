@@ -10,9 +10,10 @@ import pytest
 
 from enginebench import records
 from enginebench.errors import FAILURE_CLASSES
-from enginebench.records import Attempt, Calibration, Failure, Result, Run, record
+from enginebench.records import Attempt, Failure, Result, Run, record
 from enginebench.schema import document
 from enginebench.schema.declared import described, json_type, records_in, summary
+from enginebench.schema.machine import STORED
 from enginebench.schema.page import column_type
 from enginebench.store.frames import COLUMNS, runs_frame
 from enginebench.tables import ENGINE_COLUMNS, QUALITY_COLUMNS, REQUEST_COLUMNS, TELEMETRY_COLUMNS
@@ -79,7 +80,7 @@ def test_a_type_is_told_in_the_words_of_json(kind, words):
 
 
 def test_every_record_that_a_file_can_hold_is_a_section_with_every_field(sections):
-    stored = {*records_in(Result), *records_in(Attempt), *records_in(Calibration)}
+    stored = {one for kind in STORED for one in records_in(kind)}
     assert {Result, Attempt, Run, records.ClientProof, records.DummySource, records.OpenLoop} < stored
     for one in stored:
         assert names(sections[one.__name__]) == [field.name for field in dataclasses.fields(one)]

@@ -12,6 +12,7 @@ from enginebench.records.demand import (
     Workload,
     series_id,
 )
+from enginebench.records.foreign import ForeignPoint, SameAs
 from enginebench.records.lm_eval import LmEvalScore, LmEvalTask
 from enginebench.records.loads import ClosedLoop, Load, OpenLoop, Process, Replay, Segment, Steps
 from enginebench.records.objective import Limit, Objective
@@ -84,6 +85,7 @@ __all__ = [
     "Environment",
     "ExecutableProvision",
     "Failure",
+    "ForeignPoint",
     "HubSource",
     "Inventory",
     "ItemOutcome",
@@ -116,6 +118,7 @@ __all__ = [
     "Result",
     "Run",
     "RunKey",
+    "SameAs",
     "Scalar",
     "Segment",
     "Slo",

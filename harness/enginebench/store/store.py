@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enginebench.errors import mistake
-from enginebench.records import Calibration, Result, RunKey, Until, record
+from enginebench.records import Calibration, ForeignPoint, Result, RunKey, Until, record
 from enginebench.records.files import read, to_json
 
 if TYPE_CHECKING:
@@ -154,13 +154,36 @@ class Store:
         path.write_text(to_json(calibration), encoding="utf-8")
         return path
 
+    def add_foreign(self, point: ForeignPoint) -> bool:
+        """Keep a point that another tool measured; gives False, and changes nothing, where it is kept already."""
+        home = self.root / "foreign" / point.tool / f"{point.identity()}.json"
+        if home.exists():
+            return False
+        home.parent.mkdir(parents=True, exist_ok=True)
+        aside = home.with_name(f"{_ASIDE}{home.stem}-{secrets.token_hex(4)}")
+        aside.write_text(to_json(point), encoding="utf-8")
+        _sync(aside)
+        aside.rename(home)
+        _sync(home.parent)
+        return True
+
+    def foreign(self) -> Iterator[ForeignPoint]:
+        """Every kept point of other tools, by tool and identity; raises UserError naming one that can't be read."""
+        for path in sorted(self.root.glob("foreign/*/*.json")):
+            if not path.name.startswith(_ASIDE):
+                yield read(ForeignPoint, path)
+
     def collect_leftovers(self, older_than_s: float = 86400.0) -> tuple[Path, ...]:
         """Remove what writers that died left aside; gives what was removed."""
         limit = time.time() - older_than_s
         # By ctime: the copy of an old folder has its mtime, and its writer may be about to rename it.
-        found = [path for path in self.root.glob(f"night=*/{_ASIDE}*") if path.stat().st_ctime < limit]
+        left = [path for place in ("night=*", "foreign/*") for path in self.root.glob(f"{place}/{_ASIDE}*")]
+        found = [path for path in left if path.stat().st_ctime < limit]
         for path in found:
-            shutil.rmtree(path)
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
         return tuple(found)
 
 
