@@ -41,7 +41,7 @@ def test_a_real_night_on_llama_cpp(tmp_path):
     for row in runs.to_dict("records"):
         assert set(row["marks"]) <= {"neighbour", "stolen", "client_late", "client_bound"}, "comparable by construction"
         busy = row["output_tps_per_accelerator_whole_run"] * row["e2el_mean_ns"] / 1e9 / 64
-        assert 1.6 < busy <= 2.01, "Little's law: two in flight"
+        assert 1.4 < busy <= 2.01, "Little's law: two in flight, but for a spread start and the drain"
         assert row["running_requests_max"] == 2
         assert row["prefix_hit_share"] == 0
     reasons = {run.absent["kv_cache_max_share"] for run in result.runs}

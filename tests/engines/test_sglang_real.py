@@ -52,7 +52,7 @@ def test_a_real_night_on_sglang_beside_vllm(tmp_path):
     assert runs.groupby("engine")["start"].agg(list).to_dict() == {"sglang": [0, 1], "vllm": [0, 1]}
     for row in runs.to_dict("records"):
         busy = row["output_tps_per_accelerator_whole_run"] * row["e2el_mean_ns"] / 1e9 / 64
-        assert 1.6 < busy <= 2.01, "Little's law: two in flight"
+        assert 1.4 < busy <= 2.01, "Little's law: two in flight, but for a spread start and the drain"
     again, _ = night(tmp_path, GRID)
     assert "0 runs due" in again.stdout
 

@@ -41,7 +41,7 @@ def test_a_real_night_on_vllm(tmp_path):
     for row in runs.to_dict("records"):
         assert row["ttft_mean_ns"] + 63 * row["tpot_mean_ns"] == pytest.approx(row["e2el_mean_ns"], rel=1e-6)
         busy = row["output_tps_per_accelerator_whole_run"] * row["e2el_mean_ns"] / 1e9 / 64
-        assert 1.6 < busy <= 2.01, "Little's law: two in flight"
+        assert 1.4 < busy <= 2.01, "Little's law: two in flight, but for a spread start and the drain"
         assert 0.1 < row["server_cores"] <= result.environment.cores + 0.1
         assert row["client_cores"] < 0.3
         assert row["running_requests_max"] == 2
