@@ -11,7 +11,8 @@ import pytest
 from enginebench.analysis.points import FAILED, KEY, eligible, summarise_points
 from enginebench.metrics import METRICS
 from enginebench.stopping import SPOILT
-from enginebench.store.frames import COLUMNS, runs_frame
+from enginebench.store.columns import COLUMNS
+from enginebench.store.frames import runs_frame
 from stored import CLOSED, OPEN, a_job, a_quality, a_run, a_trial
 
 TPS = "output_tps_per_accelerator"

@@ -15,7 +15,8 @@ from enginebench.schema import document
 from enginebench.schema.declared import described, json_type, records_in, summary
 from enginebench.schema.machine import STORED
 from enginebench.schema.page import column_type
-from enginebench.store.frames import COLUMNS, runs_frame
+from enginebench.store.columns import COLUMNS
+from enginebench.store.frames import runs_frame
 from enginebench.tables import ENGINE_COLUMNS, QUALITY_COLUMNS, REQUEST_COLUMNS, TELEMETRY_COLUMNS
 from stored import a_run, a_trial
 

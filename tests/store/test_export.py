@@ -14,8 +14,8 @@ from pyarrow import feather
 from enginebench.errors import UserError
 from enginebench.metrics import METRICS
 from enginebench.store import Store, export
+from enginebench.store.columns import COLUMNS
 from enginebench.store.export import units
-from enginebench.store.frames import COLUMNS
 from enginebench.store.openmetrics import FIGURES
 from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial
 

@@ -15,7 +15,7 @@ from enginebench.errors import UserError
 from enginebench.metrics import METRICS
 from enginebench.records import PointStop, RunKey, Stop, Until
 from enginebench.store import FILTERS, Ingested, Store
-from enginebench.store.frames import COLUMNS
+from enginebench.store.columns import COLUMNS
 from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial, finished
 
 TPS = "output_tps_per_accelerator"

@@ -11,7 +11,8 @@ from string import Template
 from enginebench.errors import FAILURE_CLASSES
 from enginebench.records import Calibration, Failure, ForeignPoint, Result
 from enginebench.schema.declared import described, json_type, records_in, summary
-from enginebench.store.frames import COLUMNS, runs_frame
+from enginebench.store.columns import COLUMNS
+from enginebench.store.frames import runs_frame
 from enginebench.tables import ENGINE_COLUMNS, QUALITY_COLUMNS, REQUEST_COLUMNS, TELEMETRY_COLUMNS
 
 _FRAME = Path(__file__).with_name("page.md")

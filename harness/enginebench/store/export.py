@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from enginebench.errors import mistake
 from enginebench.metrics import METRICS
 from enginebench.records.units import unit_of
-from enginebench.store.frames import COLUMNS
+from enginebench.store.columns import COLUMNS
 from enginebench.store.openmetrics import openmetrics
 
 if TYPE_CHECKING:

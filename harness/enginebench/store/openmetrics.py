@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from enginebench.metrics import METRICS
 from enginebench.records.units import UNITS
-from enginebench.store.frames import COLUMNS
+from enginebench.store.columns import COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
