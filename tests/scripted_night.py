@@ -104,7 +104,7 @@ class ScriptedNight:
 
     def measured(self) -> int:
         """Runs that the trial at work has finished so far."""
-        return len(list(self.store.glob(".work/*.partial/runs/*.json")))
+        return len(list(self.store.glob(".work/*/*.partial/runs/*.json")))
 
     def left_running(self) -> list[psutil.Process]:
         """Processes of ours that still live: engines, guards, trials, telemetry."""

@@ -39,7 +39,12 @@ def parser() -> argparse.ArgumentParser:
         if "site" in names:
             one.add_argument("--site", type=Path, default=Path("runners/local.yaml"), help="where to measure")
         if "store" in names:
-            one.add_argument("--store", type=Path, default=Path("results"), help="results store (default: results)")
+            one.add_argument(
+                "--store",
+                default="results",
+                metavar="PLACE",
+                help="results store: a folder or s3://… (default: results)",
+            )
         if "cache" in names:
             one.add_argument("--cache", type=Path, help="environments and models (default: the user's cache folder)")
         if "pages" in names:
@@ -59,7 +64,7 @@ def parser() -> argparse.ArgumentParser:
     places(run, "cache")
     _bench(command("bench", "measure the server at a URL; options as those of `vllm bench serve`"))
     results = command("results", "list, export or take in results, also other tools'")
-    results.add_argument("action", choices=("points", "list", "export", "ingest", "import", "clean"))
+    results.add_argument("action", choices=("points", "list", "export", "ingest", "import", "compact", "clean"))
     results.add_argument(
         "path",
         type=Path,

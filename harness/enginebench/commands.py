@@ -45,7 +45,7 @@ def night(options: argparse.Namespace) -> int:
     for line in done.failures:
         screen.print("failed", line, style="red", markup=False, highlight=False)
     pages = _build_site(options)
-    screen.print(f"{done.measured} runs measured now; {len(runs)} of this grid in {store.root}", highlight=False)
+    screen.print(f"{done.measured} runs measured now; {len(runs)} of this grid in {store.url}", highlight=False)
     screen.print(f"Dashboard: {pages.resolve().as_uri()}", highlight=False, soft_wrap=True)
     return 1 if done.failures else 0
 
@@ -123,15 +123,19 @@ def bench(options: argparse.Namespace) -> int:
 
 
 def results(options: argparse.Namespace) -> int:
-    """`enginebench results points|list|export|ingest|import|clean`."""
+    """`enginebench results points|list|export|ingest|import|compact|clean`."""
     from enginebench import report
     from enginebench.analysis.points import summarise_points
     from enginebench.store import export
 
     store = Store(options.store)
     if options.action == "clean":
-        for path in store.collect_leftovers():
-            print(f"removed {path}")
+        for name in store.collect():
+            print(f"removed {name}")
+        return 0
+    if options.action == "compact":
+        done = store.compact()
+        print(f"{done.trials} trials taken over, {done.parts} parts written, manifest {done.sequence}")
         return 0
     if options.action in ("export", "ingest", "import") and options.path is None:
         raise mistake(f"results {options.action}", "no path", "name the file to write or what to take in")
@@ -158,7 +162,7 @@ def _import(store: Store, path: Path, tool: str | None) -> int:
     if tool is None:
         raise mistake("results import", "no --as", f"tell whose file it is; known: {', '.join(importers.names())}")
     points = importers.points(tool, path)
-    new = sum([store.add_foreign(point) for point in points])
+    new = store.add_foreign(points)
     figures, same = sum(len(point.figures) for point in points), sum(len(point.same_as) for point in points)
     print(f"{path}: {len(points)} points, {new} of them new; {figures} figures, {same} of them defined as ours")
     return 0
@@ -176,7 +180,7 @@ def site(options: argparse.Namespace) -> int:
     """`enginebench site`."""
     from enginebench.site import serve
 
-    if not options.store.exists():
+    if not Store(options.store).place.exists():
         raise mistake(str(options.store), "no such results store", "name the folder that a night wrote to")
     index = _build_site(options)
     print(f"Dashboard: {index.resolve().as_uri()}")
@@ -188,7 +192,8 @@ def site(options: argparse.Namespace) -> int:
 def _build_site(options: argparse.Namespace) -> Path:
     from enginebench.site import build
 
-    return build(Store(options.store), options.pages or options.store / "site")
+    store = Store(options.store)
+    return build(store, options.pages or (store.local or assets.cache()) / "site")
 
 
 def doctor(options: argparse.Namespace) -> int:
