@@ -1,12 +1,13 @@
 """An S3 server on loopback for tests: moto's, with faults between it and its client when asked for.
 
-Run as a program it prints its URL. Of the requests that match, a share fails: with a 500 before anything is done, with a
-500 after it was done (the client cannot know), or without an answer in time.
+Run as a program it prints its URL. A share of the requests fails: with a 500 before anything is done, with a 500 after
+it was done (the client cannot know), or without an answer in time.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import random
 import subprocess
@@ -18,10 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-ERROR = b'<?xml version="1.0"?><Error><Code>InternalError</Code><Message>We encountered an internal error.</Message></Error>'
+ERROR = b'<?xml version="1.0"?><Error><Code>InternalError</Code><Message>An internal error.</Message></Error>'
 HANG_S = 3.0
 """Longer than READ_TIMEOUT_S: the client gives up first."""
 READ_TIMEOUT_S = 1.5
+RETRIES = {"max_attempts": 8, "mode": "standard"}
 
 
 class Faulty:
@@ -82,8 +84,7 @@ def client(url: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "test",
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
-        "FSSPEC_S3": '{"config_kwargs": {"read_timeout": %s, "retries": {"max_attempts": 8, "mode": "standard"}}}'
-        % READ_TIMEOUT_S,
+        "FSSPEC_S3": json.dumps({"config_kwargs": {"read_timeout": READ_TIMEOUT_S, "retries": RETRIES}}),
     }
 
 

@@ -123,57 +123,10 @@ def bench(options: argparse.Namespace) -> int:
 
 
 def results(options: argparse.Namespace) -> int:
-    """`enginebench results points|list|export|ingest|import|compact|clean`."""
-    from enginebench import report
-    from enginebench.analysis.points import summarise_points
-    from enginebench.store import export
+    """`enginebench results ACTION`."""
+    from enginebench.commands import stored
 
-    store = Store(options.store)
-    if options.action == "clean":
-        for name in store.collect():
-            print(f"removed {name}")
-        return 0
-    if options.action == "compact":
-        done = store.compact()
-        print(f"{done.trials} trials taken over, {done.parts} parts written, manifest {done.sequence}")
-        return 0
-    if options.action in ("export", "ingest", "import") and options.path is None:
-        raise mistake(f"results {options.action}", "no path", "name the file to write or what to take in")
-    if options.action == "import":
-        return _import(store, options.path, options.tool)
-    if options.action == "ingest":
-        taken = store.ingest(options.path)
-        print(f"{taken.trial}: {'taken in' if taken.taken else 'was there already'}")
-        return 0
-    runs = store.runs(**_filters(options.where))
-    if options.action == "export":
-        export(runs, options.path)
-        print(f"{len(runs)} runs in {options.path}")
-    elif options.action == "list":
-        report.show_runs(runs, console())
-    else:
-        report.show_points(summarise_points(runs), console())
-    return 0
-
-
-def _import(store: Store, path: Path, tool: str | None) -> int:
-    from enginebench import importers
-
-    if tool is None:
-        raise mistake("results import", "no --as", f"tell whose file it is; known: {', '.join(importers.names())}")
-    points = importers.points(tool, path)
-    new = store.add_foreign(points)
-    figures, same = sum(len(point.figures) for point in points), sum(len(point.same_as) for point in points)
-    print(f"{path}: {len(points)} points, {new} of them new; {figures} figures, {same} of them defined as ours")
-    return 0
-
-
-def _filters(where: list[str]) -> dict[str, str]:
-    wrong = [item for item in where if "=" not in item]
-    if wrong:
-        raise mistake(f"--where {wrong[0]}", "no `=` in it", "write KEY=VALUE, as engine=vllm")
-    pairs = (item.partition("=") for item in where)
-    return {key: value for key, _, value in pairs}
+    return int(getattr(stored, f"{options.action}_")(options))
 
 
 def site(options: argparse.Namespace) -> int:
