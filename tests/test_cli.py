@@ -31,6 +31,7 @@ OPTIONS = {
     "results ingest": {"path", "--store"},
     "results import": {"path", "--as", "--store"},
     "results compact": {"--store"},
+    "results prune": {"--policy", "--dry-run", "--store"},
     "results clean": {"--store"},
     "site": {"--serve", "--store", "--pages"},
     "calibrate": {"--concurrency", "--store"},

@@ -102,6 +102,10 @@ def _results(one: argparse.ArgumentParser) -> None:
     other.add_argument("path", type=Path, metavar="FILE")
     other.add_argument("--as", dest="tool", metavar="TOOL", required=True, help="whose file it is, as vllm_bench")
     action("compact", "gather trials in few Parquet files; what is read stays the same")
+    pruned = action("prune", "drop rows, samples and logs older than a policy keeps them; results stay for ever")
+    policy = Path("configs/retention.yaml")
+    pruned.add_argument("--policy", type=Path, default=policy, metavar="FILE", help=f"days by kind (default: {policy})")
+    pruned.add_argument("--dry-run", action="store_true", help="only tell what would go")
     action("clean", "remove what dead writers left and what compaction made needless, a day after")
 
 

@@ -153,7 +153,7 @@ def test_what_is_due_is_told_from_parts_as_from_folders(tmp_path):
 def test_of_two_compactors_one_is_first_and_the_other_leaves_nothing(tmp_path):
     store = three(tmp_path)
     view = store.view()
-    work = compact._Work(view, tmp_path, "2026-11")
+    work = compact.Work(view, tmp_path, "2026-11")
     work.take_in()
     store.compact()
     assert work.commit() is None

@@ -227,3 +227,12 @@ def test_runs_that_were_not_needed_are_done_too(tmp_path, until, why, rest):
     unneeded = {RunKey(point=0, repeat=repeat) for repeat in range(9)} if rest else set()
     assert store.done(job.id, datetime(2026, 11, 1, tzinfo=UTC), until) == measured | unneeded
     assert store.done(job.id, datetime(2026, 11, 25, tzinfo=UTC), until) == frozenset()
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "a b", ""])
+def test_a_night_or_trial_that_names_no_folder_of_the_store_is_refused(tmp_path, name):
+    made = a_trial("t", [a_run(0)])
+    folder = finished(tmp_path / "finished", replace(made, trial=name))
+    with pytest.raises(UserError, match="cannot name a folder"):
+        Store(tmp_path / "store").ingest(folder)
+    assert not (tmp_path / "store").exists()

@@ -64,6 +64,20 @@ def compact_(options: argparse.Namespace) -> int:
     return 0
 
 
+def prune_(options: argparse.Namespace) -> int:
+    """What a policy keeps no longer out of the store."""
+    from enginebench import assets, config
+
+    found = Store(options.store).prune(config.read_retention(assets.find(str(options.policy))), dry=options.dry_run)
+    for one in found:
+        span = one.nights[0] if len(one.nights) == 1 else f"{one.nights[0]} to {one.nights[-1]}"
+        verb = "would drop" if options.dry_run else "dropped"
+        print(f"{verb} {one.what} of {len(one.nights)} nights, {span}: {one.rows} rows, {one.bytes / 1e6:.1f} MB")
+    if not found:
+        print("nothing is older than the policy keeps it")
+    return 0
+
+
 def clean_(options: argparse.Namespace) -> int:
     """What nobody reads any more out of the store."""
     for name in Store(options.store).collect():

@@ -39,6 +39,7 @@ from enginebench.records.quality import (
     TaskScore,
     Thresholds,
 )
+from enginebench.records.retention import Retention
 from enginebench.records.stopping import PointStop, Stop, StopFigure, Until
 from enginebench.records.subject import (
     Accelerator,
@@ -119,6 +120,7 @@ __all__ = [
     "Request",
     "RequestStatus",
     "Result",
+    "Retention",
     "Run",
     "RunKey",
     "SameAs",

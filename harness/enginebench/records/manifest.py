@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import field
 from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt
@@ -43,3 +44,5 @@ class Manifest:
     """All compacted files."""
     trials: Mapping[str, tuple[str, ...]]
     """Night to the ids of its trials that are in the parts, sorted."""
+    dropped: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Night to what retention dropped of it, sorted: `chunk_times`, `logs` or tables."""

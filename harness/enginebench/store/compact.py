@@ -53,7 +53,7 @@ def compact(store: Store, today: datetime | None = None) -> Compacted:
     for _ in range(_TRIES):
         view = store.view()
         with tempfile.TemporaryDirectory(prefix="enginebench-compact-") as aside:
-            work = _Work(view, Path(aside), f"{now:%Y-%m}")
+            work = Work(view, Path(aside), f"{now:%Y-%m}")
             work.take_in()
             work.derive_anew()
             work.merge()
@@ -64,21 +64,24 @@ def compact(store: Store, today: datetime | None = None) -> Compacted:
     raise mistake(store.url, f"other compactors were first {_TRIES} times", "try again when they are done")
 
 
-class _Work:
+class Work:
     """The parts as the next manifest will name them."""
 
     def __init__(self, view: View, aside: Path, month: str) -> None:
         self.view, self.place, self.aside, self.month = view, view.place, aside, month
         self.parts = list(view.manifest.parts)
         self.made: list[Part] = []
+        self.trials = {night: set(ids) for night, ids in view.manifest.trials.items()}
+        self.dropped = {night: set(what) for night, what in view.manifest.dropped.items()}
 
     def take_in(self) -> None:
         """One part a night and table out of the folders."""
         for night, trials in sorted(self._nights().items()):
             for table in sorted({table for trial in trials for table in self.view.tables(night, trial)}):
-                self._add(table, (night,), rows.of_folders(self.view, night, trials, table))
-            self._add("files", (night,), rows.of_files(self.view, night, trials))
+                self.add(table, (night,), rows.of_folders(self.view, night, trials, table))
+            self.add("files", (night,), rows.of_files(self.view, night, trials))
             self._derive(night, (self.view.loose_result(trial) for trial in trials))
+            self.trials.setdefault(night, set()).update(trials)
 
     def _nights(self) -> Mapping[str, list[str]]:
         """Night to its trials that are in folders."""
@@ -101,7 +104,7 @@ class _Work:
     def _derive(self, night: str, results: Iterable[Result]) -> None:
         held = list(results)
         for table in ORDER:
-            self._add(table, (night,), rows.derived(table, held))
+            self.add(table, (night,), rows.derived(table, held))
 
     def merge(self) -> None:
         """Parts of one night become one; so do those of a month that is over, of the tables that are small."""
@@ -113,7 +116,7 @@ class _Work:
                 self.parts = [part for part in self.parts if part not in group]
                 self.made = [part for part in self.made if part not in group]
                 nights = tuple(sorted({night for part in group for night in part.nights}))
-                self._add(table, nights, rows.of_parts(self.place, [one.path for one in group], ORDER.get(table)))
+                self.add(table, nights, rows.of_parts(self.place, [one.path for one in group], ORDER.get(table)))
 
     def _span(self, part: Part) -> str:
         """Parts of a table with the same span are to be one: its month if that is over, else its night."""
@@ -123,7 +126,7 @@ class _Work:
             return month
         return part.nights[0] if len(part.nights) == 1 else part.path
 
-    def _add(self, table: str, nights: tuple[str, ...], found: rows.Rows) -> None:
+    def add(self, table: str, nights: tuple[str, ...], found: rows.Rows) -> None:
         """Write a part and hold what was written against what it was made from."""
         span = nights[0] if len(nights) == 1 else f"{nights[0]}..{nights[-1]}"
         path = f"{FOLDER}/{table}/{span}.{secrets.token_hex(6)}.parquet"
@@ -141,10 +144,7 @@ class _Work:
 
     def commit(self) -> Manifest | None:
         """Name the parts in the next manifest; null, and nothing left, where another compactor was first."""
-        trials = {night: set(ids) for night, ids in self.view.manifest.trials.items()}
-        for night, ids in self._nights().items():
-            trials.setdefault(night, set()).update(ids)
-        made = manifests.follow(self.place, self.view.manifest, self.parts, {n: sorted(i) for n, i in trials.items()})
+        made = manifests.follow(self.place, self.view.manifest, self.parts, self.trials, self.dropped)
         if made is None:
             for part in self.made:
                 self.place.remove(part.path)

@@ -7,7 +7,7 @@ void. Nothing is ever replaced, so a reader of an older manifest still finds its
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from enginebench import __version__
@@ -44,7 +44,11 @@ def newest(place: Place, known: Manifest = NONE) -> Manifest:
 
 
 def follow(
-    place: Place, before: Manifest, parts: Sequence[Part], trials: Mapping[str, Sequence[str]]
+    place: Place,
+    before: Manifest,
+    parts: Sequence[Part],
+    trials: Mapping[str, Collection[str]],
+    dropped: Mapping[str, Collection[str]],
 ) -> Manifest | None:
     """Make the manifest after `before`; null if another writer was first."""
     made = Manifest(
@@ -54,6 +58,7 @@ def follow(
         harness_version=__version__,
         parts=tuple(sorted(parts, key=lambda one: (one.table, one.path))),
         trials={night: tuple(sorted(ids)) for night, ids in sorted(trials.items())},
+        dropped={night: tuple(sorted(what)) for night, what in sorted(dropped.items())},
     )
     if place.create(name(made.sequence), to_json(made).encode()):
         return made

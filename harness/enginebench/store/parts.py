@@ -44,11 +44,16 @@ def write(tables: Iterable[Any], schema: Any, path: Path, encodings: Mapping[str
     return rows
 
 
-def groups(place: Place, path: str) -> Iterator[Any]:
-    """The row groups of a part, one pyarrow table each."""
+def opened(place: Place, path: str) -> Any:
+    """A part as a pyarrow ParquetFile, to be closed."""
     import pyarrow.parquet as pq
 
-    with pq.ParquetFile(place.path(path), filesystem=place.arrow()) as file:
+    return pq.ParquetFile(place.path(path), filesystem=place.arrow())
+
+
+def groups(place: Place, path: str) -> Iterator[Any]:
+    """The row groups of a part, one pyarrow table each."""
+    with opened(place, path) as file:
         for index in range(file.num_row_groups):
             yield file.read_row_group(index)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enginebench.errors import mistake
-from enginebench.records import Calibration, ForeignPoint, Result, RunKey, Until, record
+from enginebench.records import Calibration, ForeignPoint, Result, Retention, RunKey, Until, record
 from enginebench.records.files import from_json, to_json
-from enginebench.store import collect, compact, foreign, manifests, parts
+from enginebench.store import collect, compact, foreign, manifests, parts, prune
 from enginebench.store.place import Place
 from enginebench.store.rows import ORDER
 from enginebench.store.view import MARKER, View, home, nights
@@ -238,6 +238,10 @@ class Store:
     def compact(self) -> compact.Compacted:
         """Gather finished nights' trials in big Parquet files; what is read stays the same."""
         return compact.compact(self)
+
+    def prune(self, policy: Retention, *, dry: bool = False) -> tuple[prune.Pruned, ...]:
+        """Drop what `policy` keeps no longer, or with `dry` only tell it; results and their figures stay for ever."""
+        return prune.prune(self, policy, dry=dry)
 
     def collect(self, older_than_s: float = 86400.0) -> tuple[str, ...]:
         """Remove what nobody reads any more and is so old; gives what was removed."""

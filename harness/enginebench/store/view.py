@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from enginebench.errors import mistake
 from enginebench.records import Manifest, Result
 from enginebench.records.files import from_json
 from enginebench.store import manifests, parts
@@ -102,7 +103,15 @@ class View:
             return None
         schema = pa.ipc.read_schema(pa.py_buffer(written))
         found = parts.select(self.place, self.parts(name, night), columns=schema.names, where={"trial": trial})
-        return schema.empty_table() if found is None else parts.brought(found, schema)
+        if found is not None and found.num_rows:
+            return parts.brought(found, schema)
+        if name in self.manifest.dropped.get(night, ()):
+            raise mistake(
+                f"{self.place.url}: trial {trial}",
+                f"retention has dropped the table `{name}` of night {night}",
+                "its figures are in the table of runs; keep such tables longer by `results prune --policy FILE`",
+            )
+        return schema.empty_table()
 
     def table_name(self, night: str, trial: str, name: str) -> str:
         """Where a table of a trial that is in a folder lies."""
@@ -120,9 +129,10 @@ class View:
         return {row["name"]: row["content"] for row in rows if not row["name"].endswith(".parquet")}
 
     def tables(self, night: str, trial: str) -> list[str]:
-        """Names of the tables that a trial left."""
+        """Names of the tables that a trial left and retention has not dropped."""
         names = self.files.get(trial)
         if names is None:
             found = parts.select(self.place, self.parts("files", night), columns=["name"], where={"trial": trial})
             names = [] if found is None else found["name"].to_pylist()
-        return sorted(Path(name).stem for name in names if name.endswith(".parquet"))
+        dropped = self.manifest.dropped.get(night, ()) if trial not in self.loose else ()
+        return sorted(stem for name in names if name.endswith(".parquet") and (stem := Path(name).stem) not in dropped)
