@@ -154,7 +154,7 @@ def test_filters(tmp_path):
 
 
 def test_an_unknown_filter_is_refused_and_the_known_ones_are_told(tmp_path):
-    with pytest.raises(UserError, match=r"filter `colour`: no such filter; known: night, grid, engine, .*trial"):
+    with pytest.raises(UserError, match=r"filter `colour`: no such filter; known: night, grid, engine, .*job_id"):
         Store(tmp_path).runs(colour="red")
 
 

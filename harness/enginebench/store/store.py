@@ -25,7 +25,7 @@ from enginebench.tables import ENGINE_COLUMNS, QUALITY_COLUMNS, REQUEST_COLUMNS,
 if TYPE_CHECKING:
     import pandas as pd
 
-FILTERS = ("night", "grid", "engine", "engine_version", "model", "workload", "status", "host", "trial")
+FILTERS = ("night", "grid", "engine", "engine_version", "model", "workload", "status", "host", "trial", "job_id")
 """Columns of the table of runs that can be filtered on."""
 _FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:+@-]*")
 
@@ -138,8 +138,7 @@ class Store:
         A run is not needed once its point has ended since then as `until` asks.
         """
         keys: set[RunKey] = set()
-        runs = self.runs(columns=("trial", "job_id"))
-        for trial in sorted(set(runs.loc[runs["job_id"] == job_id, "trial"])):
+        for trial in sorted(set(self.runs(columns=("trial",), job_id=job_id)["trial"])):
             result = self.result(trial)
             fresh = [run for run in result.runs if datetime.fromisoformat(run.started_utc) >= since]
             keys |= {RunKey(point=run.point, repeat=run.repeat) for run in fresh}

@@ -46,18 +46,14 @@ class View:
     def _look(self, night: str) -> None:
         within: dict[str, list[str]] = {}
         for one in self.place.find(f"night={night}"):
-            _, trial, name = one.name.split("/", 2)
-            if trial.startswith("trial=") and not name.rpartition("/")[2].startswith(ASIDE):
+            _, trial, name = (*one.name.split("/", 2), "")[:3]
+            if trial.startswith("trial=") and name and not name.rpartition("/")[2].startswith(ASIDE):
                 within.setdefault(trial.removeprefix("trial="), []).append(name)
         compacted = frozenset(self.manifest.trials.get(night, ()))
         for trial, names in within.items():
             if MARKER in names and trial not in compacted:
                 self.loose[trial] = night
                 self.files[trial] = names
-
-    def compacted(self) -> Mapping[str, str]:
-        """Trial to night, of those in the manifest."""
-        return {trial: night for night, ids in self.manifest.trials.items() for trial in ids}
 
     def parts(self, table: str, night: str | None = None) -> list[str]:
         """Where the parts of a table lie, all or those that have trials of a night."""
