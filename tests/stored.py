@@ -80,7 +80,16 @@ def a_quality(*, passed: bool | None = True, right: int | None = 33, reasons: tu
         agreement=None,
         reasons=reasons if passed is False else (),
     )
-    return Quality(passed=passed, reasons=reasons, task_version=1, reference=None, thresholds=None, checks=(check,))
+    return Quality(
+        passed=passed,
+        reasons=reasons,
+        task_version=1,
+        reference=None,
+        thresholds=None,
+        checks=(check,),
+        lm_eval=(),
+        lm_eval_version=None,
+    )
 
 
 def an_lm_eval_score(**changes: Any) -> LmEvalScore:

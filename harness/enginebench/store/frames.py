@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from enginebench.metrics import METRICS
-from enginebench.records import ClosedLoop, DummySource, LmEvalScore, Quality, Result, Run, series_id
+from enginebench.records import (
+    ClosedLoop,
+    DummySource,
+    LmEvalScore,
+    Point,
+    Quality,
+    Result,
+    Run,
+    drivers,
+    identify,
+    plain,
+)
 from enginebench.store.columns import COLUMNS
 
 _TYPES = {
@@ -36,36 +48,58 @@ _TYPES = {
 
 def runs_frame(results: Iterable[Result]) -> pd.DataFrame:
     """One row a run; every declared metric is a column of floats, NaN where it could not be had."""
-    rows = [_row(result, run) for result in results for run in result.runs]
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, *METRICS])
-    frame = frame.astype({**_TYPES, **dict.fromkeys(METRICS, "float64")})
+    rows: list[Mapping[str, Any]] = []
+    metrics: list[Mapping[str, float | None]] = []
+    for result in results:
+        # What holds for all runs of a trial, or of a point, is found once: hashing is most of the work.
+        points = _points(result) if result.runs else ()
+        for run in result.runs:
+            rows.append({**points[run.point], **_run(run)})
+            metrics.append(run.metrics)
+    columns = {name: pd.Series([row[name] for row in rows], dtype=None if rows else "object") for name in COLUMNS}
+    figures = {name: np.array([one.get(name) for one in metrics], dtype="float64") for name in METRICS}
+    frame = pd.DataFrame({**columns, **figures}).astype(_TYPES)
     frame["started_utc"] = pd.to_datetime(frame["started_utc"], utc=True, format="ISO8601")
     return frame
 
 
-def _row(result: Result, run: Run) -> dict[str, Any]:
-    job = result.attempt.job
-    d, point = job.deployment, job.points[run.point]
-    load, used = point.load, run.usage
-    return {
+def _points(result: Result) -> tuple[Mapping[str, Any], ...]:
+    """What the table says of all runs of each point of the trial's job."""
+    job, engine = result.attempt.job, result.engine
+    d = job.deployment
+    found = identify(d, job.points, engine, result.environment)
+    shared = {
         "night": result.attempt.night,
         "grid": result.attempt.grid,
         "trial": result.trial,
-        "run": run.id,
         "job_id": result.job_id,
-        "series": series_id(d, point),
         "status": result.status,
         "engine": d.engine,
         "engine_kind": d.engine_kind,
         "engine_version": d.engine_version,
-        "lock_hash": result.engine.lock_hash if result.engine else None,
+        "lock_hash": engine.lock_hash if engine else None,
         "model": d.model.name,
+        "model_revision": engine.model_revision if engine else None,
         "precision": d.precision,
         "vendor": d.vendor,
         "product": d.product,
+        "driver": ", ".join(drivers(result.environment)) or None,
         "devices": d.devices,
         "parallelism": d.parallelism.label(),
         "start": job.start,
+        "harness_commit": result.environment.harness_commit,
+        "host": result.environment.host,
+        "dummy_weights": isinstance(d.model.source, DummySource),
+        **_quality(result.quality),
+    }
+    return tuple(
+        {**shared, **plain(identity), **_point(point)} for point, identity in zip(job.points, found, strict=True)
+    )
+
+
+def _point(point: Point) -> dict[str, Any]:
+    load = point.load
+    return {
         "workload": point.workload.name,
         "api": point.workload.api,
         "isl_tokens": point.workload.isl_tokens,
@@ -74,6 +108,13 @@ def _row(result: Result, run: Run) -> dict[str, Any]:
         "load": load.label(),
         "concurrency": load.concurrency if isinstance(load, ClosedLoop) else None,
         "rate_rps": None if isinstance(load, ClosedLoop) else load.rate_rps,
+    }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    used = run.usage
+    return {
+        "run": run.id,
         "repeat": run.repeat,
         "position": run.position,
         "started_utc": run.started_utc,
@@ -83,11 +124,6 @@ def _row(result: Result, run: Run) -> dict[str, Any]:
         "client_cores": used.client_cores if used else None,
         "neighbour_cores": used.neighbour_cores if used else None,
         "stolen_cores": used.stolen_cores if used else None,
-        "harness_commit": result.environment.harness_commit,
-        "host": result.environment.host,
-        "dummy_weights": isinstance(d.model.source, DummySource),
-        **_quality(result.quality),
-        **{name: run.metrics.get(name) for name in METRICS},
     }
 
 
