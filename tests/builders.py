@@ -16,6 +16,7 @@ from enginebench.records import (
     ClosedLoop,
     Deployment,
     DummySource,
+    EndpointProvision,
     Engine,
     EngineBuild,
     EngineInfo,
@@ -32,6 +33,7 @@ from enginebench.records import (
     Request,
     Result,
     Run,
+    Slo,
     Usage,
     Workload,
 )
@@ -117,6 +119,35 @@ def a_deployment(**changes: Any) -> Deployment:
         environment={},
     )
     return replace(deployment, **changes)
+
+
+OTHER_DEPLOYMENT: dict[str, Any] = {
+    "engine": "other",
+    "engine_kind": "sglang",
+    "engine_version": "1.2.4",
+    "provision": EndpointProvision(kind="endpoint", url="http://127.0.0.1:8000"),
+    "model": a_model(source=HubSource(kind="hub", repository="someone/small", revision="9876fed")),
+    "precision": "fp8",
+    "vendor": "amd",
+    "product": "Other GPU",
+    "devices": 2,
+    "parallelism": Parallelism(tp=2),
+    "context_tokens": 4096,
+    "max_sequences": 32,
+    "prefix_cache": True,
+    "arguments": {"block-size": 32},
+    "environment": {"QUIET": "1"},
+}
+"""Field of a deployment to another value than a_deployment() has."""
+OTHER_POINT: dict[str, Any] = {
+    "workload": a_workload(isl_tokens=101),
+    "load": closed(5),
+    "requests": 17,
+    "warmup_requests": 5,
+    "at_least_s": 60.0,
+    "slo": Slo(ttft_ns=1),
+}
+"""Field of a point to another value than a_point() has."""
 
 
 def a_job(**changes: Any) -> Job:

@@ -61,7 +61,11 @@ def a_trial(
         status="failed" if failure else "complete",
         stage="measure" if failure else "done",
         failure=Failure(failure_class="crashed", message=failure, log_tail="last words") if failure else None,
-        engine=builders.an_engine_info(lock_hash=None, environment=environment or {}),
+        engine=builders.an_engine_info(
+            lock_hash=None,
+            reported_version=job.deployment.engine_version,
+            environment=environment or {},
+        ),
         runs=numbered,
     )
 

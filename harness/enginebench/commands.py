@@ -25,6 +25,7 @@ def _cache(options: argparse.Namespace) -> Path:
 def night(options: argparse.Namespace) -> int:
     """`enginebench night GRID`."""
     from enginebench import report
+    from enginebench.analysis.lineage import recipe_notes
     from enginebench.analysis.points import summarise_points
     from enginebench.night import run_night
     from enginebench.progress import Progress
@@ -41,7 +42,7 @@ def night(options: argparse.Namespace) -> int:
     )
     runs = store.runs(grid=done.planned.plan.grid)
     newest = runs[runs["night"] == runs["night"].max()]
-    report.show_points(summarise_points(newest), screen)
+    report.show_points(summarise_points(newest), screen, recipe_notes(runs, store.result, done.night))
     for line in done.failures:
         screen.print("failed", line, style="red", markup=False, highlight=False)
     pages = _build_site(options)
@@ -125,7 +126,9 @@ def bench(options: argparse.Namespace) -> int:
 def results(options: argparse.Namespace) -> int:
     """`enginebench results points|list|export|ingest|import|clean`."""
     from enginebench import report
+    from enginebench.analysis.lineage import recipe_notes
     from enginebench.analysis.points import summarise_points
+    from enginebench.analysis.snapshot import missing_notes
     from enginebench.store import export
 
     store = Store(options.store)
@@ -148,7 +151,8 @@ def results(options: argparse.Namespace) -> int:
     elif options.action == "list":
         report.show_runs(runs, console())
     else:
-        report.show_points(summarise_points(runs), console())
+        points = summarise_points(runs)
+        report.show_points(points, console(), [*recipe_notes(runs, store.result), *missing_notes(points)])
     return 0
 
 

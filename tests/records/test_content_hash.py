@@ -9,17 +9,23 @@ from typing import Any
 
 import pytest
 
-from builders import a_deployment, a_job, a_model, a_point, a_workload, an_architecture, closed, opened
+from builders import (
+    OTHER_DEPLOYMENT,
+    OTHER_POINT,
+    a_deployment,
+    a_job,
+    a_model,
+    a_point,
+    an_architecture,
+    closed,
+    opened,
+)
 from enginebench.records import (
     Deployment,
-    EndpointProvision,
     ExecutableProvision,
-    HubSource,
     Job,
-    Parallelism,
     Point,
     Precision,
-    Slo,
     VenvProvision,
     content_hash,
     identify,
@@ -27,31 +33,6 @@ from enginebench.records import (
     record,
 )
 
-OTHER_DEPLOYMENT: dict[str, Any] = {
-    "engine": "other",
-    "engine_kind": "sglang",
-    "engine_version": "1.2.4",
-    "provision": EndpointProvision(kind="endpoint", url="http://127.0.0.1:8000"),
-    "model": a_model(source=HubSource(kind="hub", repository="someone/small", revision="9876fed")),
-    "precision": "fp8",
-    "vendor": "amd",
-    "product": "Other GPU",
-    "devices": 2,
-    "parallelism": Parallelism(tp=2),
-    "context_tokens": 4096,
-    "max_sequences": 32,
-    "prefix_cache": True,
-    "arguments": {"block-size": 32},
-    "environment": {"QUIET": "1"},
-}
-OTHER_POINT: dict[str, Any] = {
-    "workload": a_workload(isl_tokens=101),
-    "load": closed(5),
-    "requests": 17,
-    "warmup_requests": 5,
-    "at_least_s": 60.0,
-    "slo": Slo(ttft_ns=1),
-}
 OTHER_JOB: dict[str, Any] = {
     "deployment": a_deployment(devices=2),
     "points": (a_point(),),
