@@ -23,8 +23,10 @@ def describe(accelerators: Sequence[Accelerator]) -> Environment:
     """This machine and this harness, with the accelerators that the trial uses."""
     head = commit(Path(enginebench.__file__).resolve().parent)
     absent = {} if head else {"harness_commit": "enginebench does not run from a checkout that git can tell of"}
-    if not any(accelerator.driver for accelerator in accelerators):
-        absent["driver"] = "the part has none" if accelerators else "no accelerator was found"
+    if not accelerators:
+        absent |= dict.fromkeys(("accelerators", "driver"), "no accelerator was found")
+    elif not any(accelerator.driver for accelerator in accelerators):
+        absent["driver"] = "the part has none"
     return Environment(
         host=platform.node(),
         os=f"{platform.system()} {platform.release()}",

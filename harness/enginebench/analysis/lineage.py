@@ -78,8 +78,9 @@ def recipe_notes(runs: pd.DataFrame, read: Callable[[str], Result], night: str |
         how = "as a variant of others, which go on" if one.goes_on else "with another recipe than before"
         words = ", ".join(recipe_difference(deployment(one.trial), deployment(one.followed_by)))
         of = f"{row['model']}, {row['engine']} on {row['devices']} × {row['product']}"
-        changes[of, f"begin on {one.followed_on} {how}: {words}"] += 1
-    return tuple(f"{of}: {count} series {what}" for (of, what), count in sorted(changes.items()))
+        changes[of, f"on {one.followed_on} {how}: {words}"] += 1
+    begin = {of: f"{count} series begin{'s' if count == 1 else ''}" for of, count in changes.items()}
+    return tuple(f"{of}: {begin[of, what]} {what}" for of, what in sorted(changes))
 
 
 def recipe_difference(before: Deployment, after: Deployment) -> tuple[str, ...]:
