@@ -163,6 +163,14 @@ def test_a_document_of_today_is_left_as_it_is(kind: type, make: Callable[[], Any
     assert migrate(document, TODAY[kind]) is document
 
 
+@pytest.mark.parametrize("layout", [{"indent": 1}, {"separators": (",", ":")}, {"sort_keys": True}])
+def test_how_a_file_is_laid_out_is_irrelevant(layout: dict[str, Any]) -> None:
+    new, old = json.loads(to_json(a_result())), sample("version-1-result.json")
+    assert from_json(Result, json.dumps(new, **layout), "x") == a_result()
+    assert from_json(Result, json.dumps(new, **layout).encode(), "x") == a_result()
+    assert from_json(Result, json.dumps(old, **layout), "x") == result("version-1")
+
+
 def test_one_of_another_name_is_not_taken_for_ours() -> None:
     document = {"format": "enginebench.job/1"}
     assert migrate(document, "enginebench.result/2") is document

@@ -42,12 +42,13 @@ def predecessors(runs: pd.DataFrame) -> Mapping[str, Predecessor]:
     Series that appear in one night stand beside each other: none of them goes on from another.
     """
     found = {}
-    for _, family in runs.sort_values(["night", "started_utc", "run"]).groupby("lineage", sort=False):
+    trials = runs.groupby(["lineage", "series", "night", "trial"])["started_utc"].max().reset_index()
+    for _, family in trials.sort_values(["night", "started_utc", "trial"]).groupby("lineage", sort=False):
         spans = family.groupby("series", sort=False).agg(
             first=("night", "first"), last=("night", "last"), trial=("trial", "first")
         )
         for series, span in spans.iterrows() if len(spans) > 1 else ():
-            # All of an earlier night are others' runs: this series is not in it.
+            # All of an earlier night are others' trials: this series is not in it.
             before = family[family["night"] < span["first"]]
             if before.empty:
                 continue

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from array import array
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -45,20 +47,34 @@ _TYPES = {
     "quality_nll_difference_nats": "float64",
 }
 
+_OF_RUN = (
+    *("run", "repeat", "position", "started_utc", "duration_ns", "marks"),
+    *("server_cores", "client_cores", "neighbour_cores", "stolen_cores"),
+)
+
 
 def runs_frame(results: Iterable[Result]) -> pd.DataFrame:
     """One row a run; every declared metric is a column of floats, NaN where it could not be had."""
-    rows: list[Mapping[str, Any]] = []
-    metrics: list[Mapping[str, float | None]] = []
+    # What holds for all runs of a trial, or of a point, is found once and spread over them as a whole: 200,000 rows of
+    # dictionaries would take a gigabyte.
+    points: list[Mapping[str, Any]] = []
+    of_point: list[int] = []
+    runs: list[tuple[Any, ...]] = []
+    figures = array("d")
     for result in results:
-        # What holds for all runs of a trial, or of a point, is found once: hashing is most of the work.
-        points = _points(result) if result.runs else ()
+        before = len(points)
+        if result.runs:
+            points += _points(result)
         for run in result.runs:
-            rows.append({**points[run.point], **_run(run)})
-            metrics.append(run.metrics)
-    columns = {name: pd.Series([row[name] for row in rows], dtype=None if rows else "object") for name in COLUMNS}
-    figures = {name: np.array([one.get(name) for one in metrics], dtype="float64") for name in METRICS}
-    frame = pd.DataFrame({**columns, **figures}).astype(_TYPES)
+            of_point.append(before + run.point)
+            runs.append(_run(run))
+            values = map(run.metrics.get, METRICS)
+            figures.extend(math.nan if value is None else value for value in values)
+    shared = pd.DataFrame(points, columns=[name for name in COLUMNS if name not in _OF_RUN])
+    own = pd.DataFrame(runs, columns=_OF_RUN)
+    metrics = pd.DataFrame(np.frombuffer(figures).reshape(-1, len(METRICS)), columns=list(METRICS))
+    frame = pd.concat([shared.take(of_point).reset_index(drop=True), own, metrics], axis=1)[[*COLUMNS, *METRICS]]
+    frame = frame.astype(_TYPES)
     frame["started_utc"] = pd.to_datetime(frame["started_utc"], utc=True, format="ISO8601")
     return frame
 
@@ -111,20 +127,11 @@ def _point(point: Point) -> dict[str, Any]:
     }
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: Run) -> tuple[Any, ...]:
+    """What differs between the runs of a point: the columns _OF_RUN."""
     used = run.usage
-    return {
-        "run": run.id,
-        "repeat": run.repeat,
-        "position": run.position,
-        "started_utc": run.started_utc,
-        "duration_ns": run.duration_ns,
-        "marks": list(run.marks),
-        "server_cores": used.server_cores if used else None,
-        "client_cores": used.client_cores if used else None,
-        "neighbour_cores": used.neighbour_cores if used else None,
-        "stolen_cores": used.stolen_cores if used else None,
-    }
+    cores = (used.server_cores, used.client_cores, used.neighbour_cores, used.stolen_cores) if used else (None,) * 4
+    return run.id, run.repeat, run.position, run.started_utc, run.duration_ns, list(run.marks), *cores
 
 
 def _quality(quality: Quality | None) -> dict[str, Any]:
