@@ -20,7 +20,7 @@ from builders import (
 )
 from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
 from enginebench.plan.estimate import START_S
-from enginebench.records import Job, Replay, RunKey, Segment, Steps, series_id
+from enginebench.records import Job, Replay, RunKey, Segment, Steps, identify
 
 
 def plan_of(*jobs: Job) -> Plan:
@@ -120,7 +120,7 @@ def test_a_part_that_nobody_described_is_estimated_all_the_same() -> None:
 
 
 def test_what_was_measured_counts_instead_also_of_another_version() -> None:
-    measured = {series_id(a_deployment(), a_point()): 7.5}
+    measured = {identify(a_deployment(), [a_point()])[0].series: 7.5}
     assert run_seconds(a_deployment(), a_point(), a_part(), measured) == 7.5
     assert run_seconds(a_deployment(engine_version="9.9"), a_point(), a_part(), measured) == 7.5
     assert run_seconds(a_deployment(), a_point(load=closed(1)), a_part(), measured) != 7.5
@@ -129,7 +129,8 @@ def test_what_was_measured_counts_instead_also_of_another_version() -> None:
 def test_an_attempt_takes_a_start_its_due_runs_and_the_warm_up_of_their_points() -> None:
     job = a_job(points=(a_point(requests=16, warmup_requests=4), a_point(load=closed(1), requests=8)))
     measured = {
-        series_id(job.deployment, point): seconds for point, seconds in zip(job.points, (10, 1000), strict=True)
+        identity.series: seconds
+        for identity, seconds in zip(identify(job.deployment, job.points), (10, 1000), strict=True)
     }
     three = an_attempt(job=job, runs=tuple(RunKey(point=0, repeat=repeat) for repeat in range(3)))
     assert job_seconds(three, a_part(), measured) == pytest.approx(START_S + 3 * 10 + 10 * 4 / 16)

@@ -79,7 +79,7 @@ def test_an_unfinished_folder_is_refused(tmp_path, folder):
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("format", "enginebench.result/2", "is of version `enginebench.result/2`, and enginebench "),
+        ("format", "enginebench.result/3", "is of version `enginebench.result/3`, and enginebench "),
         ("invented", 1, "invented: "),
         ("job_id", 5, "job_id: "),
     ],

@@ -10,9 +10,9 @@ from enginebench.records.demand import (
     RunKey,
     Slo,
     Workload,
-    series_id,
 )
 from enginebench.records.foreign import ForeignPoint, SameAs
+from enginebench.records.identity import Identity, drivers, identify
 from enginebench.records.lm_eval import LmEvalScore, LmEvalTask
 from enginebench.records.loads import ClosedLoop, Load, OpenLoop, Process, Replay, Segment, Steps
 from enginebench.records.manifest import Manifest, Part
@@ -89,6 +89,7 @@ __all__ = [
     "Failure",
     "ForeignPoint",
     "HubSource",
+    "Identity",
     "Inventory",
     "ItemOutcome",
     "Job",
@@ -138,7 +139,8 @@ __all__ = [
     "VenvProvision",
     "Workload",
     "content_hash",
+    "drivers",
+    "identify",
     "plain",
     "record",
-    "series_id",
 ]
