@@ -137,6 +137,9 @@ class Attempt:
     until: Until | None = None
     """When a point needs no more of those runs, which are then the most; null: all are measured. Not part of the job:
     how often a figure is measured changes none."""
+    chunk_times: bool = False
+    """Whether the arrival of every token-bearing event is kept in `requests.parquet`, some 3.5 bytes an event. Figures
+    are made of all of them either way. Not part of the job: what is kept of a run changes nothing in it."""
 
 
 def series_id(deployment: Deployment, point: Point) -> str:
