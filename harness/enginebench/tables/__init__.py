@@ -11,6 +11,8 @@ from enginebench.tables.columns import (
     Kind,
     format_name,
 )
+from enginebench.tables.compacted import Compacted, read_trial, write_compacted
+from enginebench.tables.digest import ContentDigest, content_digest
 from enginebench.tables.files import joined, read_table, write_table
 from enginebench.tables.formats import TRIAL, current, schema
 from enginebench.tables.rows import (
@@ -31,14 +33,19 @@ __all__ = [
     "TELEMETRY_COLUMNS",
     "TRIAL",
     "VERSIONS",
+    "Compacted",
+    "ContentDigest",
     "Kind",
+    "content_digest",
     "current",
     "format_name",
     "joined",
     "read_requests",
     "read_table",
+    "read_trial",
     "requests_table",
     "schema",
+    "write_compacted",
     "write_engine",
     "write_quality",
     "write_requests",
