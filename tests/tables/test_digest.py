@@ -161,6 +161,12 @@ def test_a_column_that_comes_late_or_goes_is_null_in_the_other_parts():
     assert parts.hexdigest() == content_digest(whole)
 
 
+def test_what_lies_under_a_null_is_not_in_the_table():
+    hidden = pa.ListArray.from_arrays([0, 2, 3], [1, 2, 3], mask=pa.array([True, False]))
+    assert hidden.to_pylist() == [None, [3]]
+    assert content_digest(pa.table({"x": hidden})) == content_digest(pa.table({"x": [None, [3]]}))
+
+
 def test_types_that_are_not_laid_down_are_refused():
     with pytest.raises(TypeError, match="no digest is laid down for columns of struct<a: int64>"):
         content_digest(pa.table({"x": [{"a": 1}]}))

@@ -82,6 +82,14 @@ def test_version_1_of_requests_is_given_number_and_longest_gap_of_its_events():
     assert read_requests(SAMPLES / "requests-1-first.parquet")[0].seen == ()
 
 
+def test_times_that_lie_under_a_null_are_in_no_longest_gap():
+    table = pq.read_table(SAMPLES / "requests-1-odd.parquet")
+    place = table.column_names.index("event_ns")
+    hidden = pa.ListArray.from_arrays([0, 2, 5, 5], [0, 900, 1, 5, 7], mask=pa.array([True, False, False]))
+    found = current(table.set_column(place, "event_ns", hidden), "requests", "here")
+    assert (found["events"].to_pylist(), found["itl_max_ns"].to_pylist()) == ([None, 3, 0], [None, 4, None])
+
+
 @pytest.mark.parametrize(
     ("told", "words"),
     [

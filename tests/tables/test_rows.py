@@ -120,6 +120,15 @@ def test_rows_without_chunk_times_are_smaller_and_refused_as_requests(tmp_path):
         read_requests(path)
 
 
+@pytest.mark.parametrize("events", [1, 3])
+def test_one_request_that_lost_its_times_is_enough_to_refuse(tmp_path, events):
+    path = tmp_path / "requests.parquet"
+    failed = a_request(event_ns=array("q"), first_token_ns=None, last_token_ns=None, status="connection", error="reset")
+    write_requests([failed, a_request(event_ns=range(events))], path, chunk_times=False)
+    with pytest.raises(UserError, match="is without the times of events"):
+        read_requests(path)
+
+
 def test_requests_that_had_no_event_are_read_without_chunk_times(tmp_path):
     path = tmp_path / "requests.parquet"
     failed = a_request(event_ns=array("q"), first_token_ns=None, last_token_ns=None, status="connection", error="reset")
