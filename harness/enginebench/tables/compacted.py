@@ -19,9 +19,9 @@ from enginebench.tables.columns import VERSIONS, Kind
 from enginebench.tables.files import has_event_times, write_options
 from enginebench.tables.formats import TRIAL, current, schema, version_of
 
-ROWS = 524_288
+ROWS = 262_144
 """Most rows of a row group."""
-BYTES = 192 * 2**20
+BYTES = 128 * 2**20
 """Bytes in memory that close a row group with fewer."""
 
 
