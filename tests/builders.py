@@ -167,7 +167,10 @@ def an_attempt(**changes: Any) -> Attempt:
     """All runs of its job, unless told which."""
     job = changes.get("job", a_job())
     return replace(
-        Attempt(night="2026-11-24", grid="test", job=job, runs=job.run_keys(), quality=None, until=None), **changes
+        Attempt(
+            night="2026-11-24", grid="test", job=job, runs=job.run_keys(), quality=None, until=None, chunk_times=True
+        ),
+        **changes,
     )
 
 

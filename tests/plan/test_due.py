@@ -39,6 +39,13 @@ def test_without_results_every_run_of_every_job_is_due() -> None:
     assert (left.runs_due, left.runs_fresh) == (18, 0)
 
 
+def test_whether_chunk_times_are_kept_is_told_to_every_attempt_and_changes_no_job() -> None:
+    left = due(replace(plan_of(A, B), chunk_times=True), "2026-11-24", {})
+    assert [attempt.chunk_times for attempt in left.attempts] == [True, True]
+    assert [attempt.job.id for attempt in left.attempts] == [A.id, B.id]
+    assert not due(plan_of(A), "2026-11-24", {}).attempts[0].chunk_times
+
+
 def test_only_fresh_runs_are_left_out_and_the_rest_keeps_its_order() -> None:
     fresh = {ALL[0], ALL[4]}
     left = due(plan_of(A, B), "2026-11-24", {A.id: fresh})

@@ -137,3 +137,7 @@ class Attempt:
     until: Until | None
     """When a point needs no more of those runs, which are then the most; null: all are measured. Not part of the job:
     how often a figure is measured changes none."""
+    chunk_times: bool
+    """Whether the arrival of every token-bearing event is kept in `requests.parquet`, some 3.5 bytes an event; always,
+    before it was a choice. Figures are made of all of them either way. Not part of the job: what is kept of a run
+    changes nothing in it."""

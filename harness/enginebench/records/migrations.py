@@ -52,8 +52,9 @@ def _engine(old: Document) -> Document:
 
 
 def _job_1_to_2(old: Document) -> Document:
-    """Before there was a quality gate none was asked; before there was `until` all runs were measured."""
-    return {**_with(old, quality=None, until=None), "format": "enginebench.job/2"}
+    """Before there was a quality gate none was asked, before there was `until` all runs were measured, and before there
+    was a choice the times of all events were kept."""
+    return {**_with(old, quality=None, until=None, chunk_times=True), "format": "enginebench.job/2"}
 
 
 STEPS: Mapping[str, Step] = {

@@ -8,11 +8,12 @@ object store, and a crash leaves only files that nobody reads.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from enginebench import tables
 from enginebench.errors import mistake
 from enginebench.records import Calibration, ForeignPoint, Result, Retention, RunKey, Until, record
 from enginebench.records.files import from_json, to_json
@@ -20,7 +21,6 @@ from enginebench.store import collect, compact, foreign, manifests, parts, prune
 from enginebench.store.place import Place
 from enginebench.store.rows import ORDER
 from enginebench.store.view import MARKER, View, home, nights
-from enginebench.tables import ENGINE_COLUMNS, QUALITY_COLUMNS, REQUEST_COLUMNS, TELEMETRY_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -73,6 +73,9 @@ class Store:
         for name in (night, trial):
             if not _FILE_NAME.fullmatch(name):
                 raise mistake(str(marker), f"`{name}` cannot name a folder", "take a file that enginebench wrote")
+        for kind in tables.COLUMNS:
+            if (table := folder / f"{kind}.parquet").is_file():
+                tables.read_table(table, kind, columns=())
         stored = self._stored(night, trial)
         if stored is None:
             for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != marker):
@@ -119,14 +122,12 @@ class Store:
 
     def fetch(self, trial: str, folder: Path) -> None:
         """Write a stored trial's files into a new `folder`, as it was; raises UserError if it is not stored."""
-        import pyarrow.parquet as pq
-
         view, night = self._found(trial)
         folder.mkdir(parents=True)
         for table in view.tables(night, trial):
             found = view.table(night, trial, table)
             if found is not None:
-                pq.write_table(found, folder / f"{table}.parquet", compression="zstd")
+                tables.write_table(found, folder / f"{table}.parquet")
         # The marker last, as whoever made the folder first wrote it.
         for name, content in sorted(view.other_files(night, trial).items(), key=lambda one: one[0] == MARKER):
             (folder / name).parent.mkdir(exist_ok=True)
@@ -198,26 +199,28 @@ class Store:
 
     def requests(self, trial: str) -> pd.DataFrame:
         """Per-request rows of a trial."""
-        return self._table(trial, "requests", REQUEST_COLUMNS)
+        return self._table(trial, "requests")
 
     def telemetry(self, trial: str) -> pd.DataFrame:
         """Telemetry samples of a trial."""
-        return self._table(trial, "telemetry", TELEMETRY_COLUMNS)
+        return self._table(trial, "telemetry")
 
     def engine(self, trial: str) -> pd.DataFrame:
         """What the engine told of itself through a trial; empty for a trial older than that."""
-        return self._table(trial, "engine", ENGINE_COLUMNS)
+        return self._table(trial, "engine")
 
     def quality(self, trial: str) -> pd.DataFrame:
         """Outcomes of the questions that the quality gate asked a trial's server; empty where it asked none."""
-        return self._table(trial, "quality", QUALITY_COLUMNS)
+        return self._table(trial, "quality")
 
-    def _table(self, trial: str, name: str, columns: Collection[str]) -> pd.DataFrame:
-        import pandas as pd
-
+    def _table(self, trial: str, name: tables.Kind) -> pd.DataFrame:
+        """A trial's table of today's version, empty where it left none."""
         view, night = self._found(trial)
         found = view.table(night, trial, name)
-        return pd.DataFrame(columns=list(columns)) if found is None else found.to_pandas()
+        if found is None:
+            found = tables.schema(name).empty_table()
+        frame: pd.DataFrame = tables.current(found, name, f"{self.url}: trial {trial}").to_pandas()
+        return frame
 
     def add_calibration(self, calibration: Calibration) -> str:
         """Keep what the load generator was found to be like; gives the file."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from enginebench.errors import mistake
@@ -11,9 +10,12 @@ from enginebench.records import Manifest, Result
 from enginebench.records.files import from_json
 from enginebench.store import manifests, parts
 from enginebench.store.place import ASIDE, Place
+from enginebench.tables import COLUMNS, Kind
 
 MARKER = "result.json"
 """The file that makes a trial's folder whole: written last."""
+_TABLES: Mapping[str, Kind] = {f"{table}.parquet": table for table in COLUMNS}
+"""File of a trial to the table in it."""
 
 
 def home(night: str, trial: str) -> str:
@@ -85,7 +87,7 @@ class View:
         )
         return found["content"][0].as_py() if found is not None and found.num_rows else None
 
-    def table(self, night: str, trial: str, name: str) -> Any | None:
+    def table(self, night: str, trial: str, name: Kind) -> Any | None:
         """A table of a trial, with the columns that it had; null where it left none of the name."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -109,26 +111,26 @@ class View:
             )
         return schema.empty_table()
 
-    def table_name(self, night: str, trial: str, name: str) -> str:
+    def table_name(self, night: str, trial: str, name: Kind) -> str:
         """Where a table of a trial that is in a folder lies."""
         return f"{home(night, trial)}/{name}.parquet"
 
     def other_files(self, night: str, trial: str) -> Mapping[str, bytes]:
         """Every file of a trial that is no table, `result.json` included, by name."""
         if trial in self.loose:
-            names = [name for name in self.files[trial] if not name.endswith(".parquet")]
+            names = [name for name in self.files[trial] if name not in _TABLES]
             return {name: self.place.read(f"{home(night, trial)}/{name}") for name in names}
         found = parts.select(
             self.place, self.parts("files", night), columns=["name", "content"], where={"trial": trial}
         )
         rows = [] if found is None else found.to_pylist()
-        return {row["name"]: row["content"] for row in rows if not row["name"].endswith(".parquet")}
+        return {row["name"]: row["content"] for row in rows if row["name"] not in _TABLES}
 
-    def tables(self, night: str, trial: str) -> list[str]:
+    def tables(self, night: str, trial: str) -> list[Kind]:
         """Names of the tables that a trial left and retention has not dropped."""
         names = self.files.get(trial)
         if names is None:
             found = parts.select(self.place, self.parts("files", night), columns=["name"], where={"trial": trial})
             names = [] if found is None else found["name"].to_pylist()
         dropped = self.manifest.dropped.get(night, ()) if trial not in self.loose else ()
-        return sorted(stem for name in names if name.endswith(".parquet") and (stem := Path(name).stem) not in dropped)
+        return sorted(table for name in names if (table := _TABLES.get(name)) and table not in dropped)
