@@ -12,6 +12,7 @@ import enginebench
 PACKAGE = Path(enginebench.__file__).parent
 ORDER = (
     ("errors",),
+    ("extensions",),
     ("records",),
     ("assets", "intervals"),
     ("stopping",),

@@ -1,16 +1,16 @@
 """Other tools' results: each importer reads one tool's file into points, figures as given. One file a tool.
 
-Adding `importers/foo.py` with an `IMPORTER` is the whole change; the file's name is its key.
+Adding `importers/foo.py` with an `IMPORTER` is the whole change; a distribution of someone else's registers its
+importer under the entry point group `enginebench.importers`.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from enginebench import extensions
 from enginebench.errors import UserError, mistake
 from enginebench.records import ForeignPoint
 from enginebench.records.files import from_json, to_json
@@ -27,15 +27,15 @@ class Importer(Protocol):
 
 def names() -> tuple[str, ...]:
     """Every known importer's key, in order."""
-    return tuple(sorted(info.name for info in pkgutil.iter_modules(__path__) if not info.name.startswith("_")))
+    return extensions.known(__name__)
 
 
 def get(name: str) -> Importer:
     """The importer of a tool; raises UserError naming the known ones."""
-    if name not in names():
-        raise mistake(f"--as {name}", "no importer of this name", f"known: {', '.join(names())}")
-    found = importlib.import_module(f"{__name__}.{name}").IMPORTER
-    assert isinstance(found, Importer), name
+    found = extensions.find(__name__, name, "IMPORTER")
+    if not isinstance(found, Importer):
+        problem = "no importer of this name" if found is None else f"{type(found).__name__} has no `read`: no importer"
+        raise mistake(f"--as {name}", problem, f"known: {', '.join(names())}")
     return found
 
 
