@@ -118,7 +118,7 @@ def test_a_file_with_a_run_a_line_is_as_many_points(tmp_path):
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"\xff\xfe", "is no JSON: not UTF-8"),
+        (b"\xff\xfe", "is no text: not UTF-8"),
         (b"ttft: 5\n", "line 1 is no JSON"),
         (b"[]", "holds JSON, but no object"),
         (b'{"a": 1}', "has no `"),

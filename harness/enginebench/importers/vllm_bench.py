@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from enginebench.importers._source import MS, PER_DEPLOYMENT, Source, interpolated
+from enginebench.importers._source import MS, PER_DEPLOYMENT, Source, counted_tokens
 from enginebench.records import ForeignPoint
 
 _SETTINGS = frozenset({"num_prompts", "request_rate", "burstiness", "max_concurrency"})
@@ -26,17 +26,11 @@ class VllmBench:
     def read(self, path: Path) -> Iterator[ForeignPoint]:
         """The runs in the file."""
         source = Source("vllm_bench", path, "`vllm bench serve --save-result`")
-        documents = source.documents()
-        for one in documents:
-            source.expect(one, "endpoint_type", "model_id", "num_prompts", "completed", "request_throughput")
-        for place, one in enumerate(documents):
-            figures = {name: value for name, value in one.items() if name not in _SETTINGS}
-            same, unlike = _judged(one["endpoint_type"], figures)
-            yield source.point(place, _said(one), figures, same, unlike)
+        keys = ("endpoint_type", "model_id", "num_prompts", "completed", "request_throughput")
+        yield from source.runs(*keys, settings=_SETTINGS, said=_said, judged=_judged)
 
 
 def _said(one: Mapping[str, Any]) -> Mapping[str, Any]:
-    completed = one["completed"]
     return {
         "date": one.get("date"),
         "model": one["model_id"],
@@ -44,15 +38,16 @@ def _said(one: Mapping[str, Any]) -> Mapping[str, Any]:
         "concurrency": one.get("max_concurrency"),
         "rate_rps": one.get("request_rate"),
         # What was asked for is not in the file.
-        "input_tokens": one["total_input_tokens"] / completed if completed and "total_input_tokens" in one else None,
-        "output_tokens": one["total_output_tokens"] / completed if completed and "total_output_tokens" in one else None,
-        "completed_requests": completed,
+        "input_tokens": counted_tokens(one, "input"),
+        "output_tokens": counted_tokens(one, "output"),
+        "completed_requests": one["completed"],
         "failed_requests": one.get("failed"),
     }
 
 
-def _judged(backend: str, figures: Mapping[str, Any]) -> tuple[dict[str, tuple[str, float]], dict[str, str]]:
+def _judged(one: Mapping[str, Any]) -> tuple[dict[str, tuple[str, float]], dict[str, str]]:
     """Figures that are metrics of ours, and how others differ."""
+    backend = one["endpoint_type"]
     same = {"request_throughput": ("requests_rps_whole_run", 1.0)}
     unlike = {"output_throughput": PER_DEPLOYMENT, "total_token_throughput": PER_DEPLOYMENT}
     unlike["request_goodput"] = "the limits that it was held to are not in the file"
@@ -66,7 +61,7 @@ def _judged(backend: str, figures: Mapping[str, Any]) -> tuple[dict[str, tuple[s
     else:
         for name in ("mean_ttft_ms", "mean_tpot_ms", "mean_e2el_ms"):
             unlike[name] = f"when its clock starts and stops with backend {backend} is not known here"
-    return same, unlike | interpolated(figures, lambda name: name.partition("_")[0])
+    return same, unlike
 
 
 IMPORTER = VllmBench()
