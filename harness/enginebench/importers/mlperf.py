@@ -16,9 +16,9 @@ from enginebench.records import ForeignPoint
 
 _RESULTS, _PARAMETERS = "MLPerf Results Summary", "Test Parameters Used"
 _PAIR = re.compile(r"(?:\* )?(.+?) *: +(.+)")
+_END = re.compile(r"(No|\d+) errors? encountered.*", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d+(\.\d+|(?:\.\d+)?e[+-]?\d+)?")
-_SEED = re.compile(r".*(_seed|^print_.*|^accuracy_.*|^performance_.*)")
-"""Parameters that say nothing of the load."""
+_NO_LOAD = re.compile(r".*_seed|(print|accuracy|performance)_.*")
 _REPORTED = "from when the query was due until the system under test reports it; here a client sends and reads"
 _BETWEEN = "between reports of the system under test, by the samples' own token counts; here a client reads the tokens"
 _RANK = "of n samples the one after n * p, however few they are; here a percentile needs enough of them"
@@ -48,12 +48,14 @@ class Mlperf:
         """The run in the file."""
         source = Source("mlperf", path, "LoadGen (mlperf_log_summary.txt)")
         lines = source.text().splitlines()
-        if _RESULTS not in lines or _PARAMETERS not in lines:
-            why = ": it is of an accuracy run" if "No errors encountered during test." in lines else ""
-            raise source.wrong(f"has no `{_RESULTS}`{why}")
+        ended = any(map(_END.fullmatch, lines))
+        for part in (_RESULTS, _PARAMETERS):
+            if part not in lines:
+                raise source.wrong(f"has no `{part}`" + (": it is of an accuracy run" if ended else ""))
+        if not ended:
+            raise source.wrong("is cut off: it does not tell the errors encountered")
         split = lines.index(_PARAMETERS)
-        figures, words = _told(lines[:split])
-        asked, more = _told(lines[split:])
+        (figures, words), (asked, more) = _told(lines[:split]), _told(lines[split:])
         source.expect(words, "SUT name", "Scenario", "Result is")
         said = {
             "engine": words["SUT name"],
@@ -62,14 +64,11 @@ class Mlperf:
             "rate_rps": asked.get("target_qps") if words["Scenario"] == "Server" else None,
         }
         notes = [f"{key}: {value}".rstrip(": ") for key, value in (*words.items(), *more.items()) if key != "SUT name"]
-        notes += [f"{key}: {value}" for key, value in asked.items() if not _SEED.fullmatch(key)]
+        notes += [f"{key}: {value}" for key, value in asked.items() if not _NO_LOAD.fullmatch(key)]
         same = {"Samples per second": ("requests_rps_whole_run", 1.0)}
-        unlike = {name: why for name in figures for why in _differs(name)}
+        found = {name: [why for like, why in _UNLIKE.items() if re.fullmatch(like, name)] for name in figures}
+        unlike = {name: why[0] for name, why in found.items() if why}
         yield source.point(0, said, figures, same, unlike, notes)
-
-
-def _differs(name: str) -> list[str]:
-    return [why for like, why in _UNLIKE.items() if re.fullmatch(like, name)][:1]
 
 
 def _told(lines: Sequence[str]) -> tuple[dict[str, int | float], dict[str, str]]:
