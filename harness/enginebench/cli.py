@@ -66,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
         nargs="?",
         help="export: file to write (.csv .parquet .arrow .json .prom); ingest: finished folder; import: file",
     )
-    results.add_argument("--as", dest="tool", metavar="TOOL", help="import: whose file it is, as vllm_bench")
+    results.add_argument("--as", dest="tool", metavar="TOOL", help="import, export: whose file, as vllm_bench")
     results.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value")
     places(results, "store")
     site = command("site", "build the dashboard from the store")

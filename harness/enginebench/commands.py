@@ -126,7 +126,7 @@ def results(options: argparse.Namespace) -> int:
     """`enginebench results points|list|export|ingest|import|clean`."""
     from enginebench import report
     from enginebench.analysis.points import summarise_points
-    from enginebench.store import export
+    from enginebench.store import export, export_as
 
     store = Store(options.store)
     if options.action == "clean":
@@ -143,7 +143,10 @@ def results(options: argparse.Namespace) -> int:
         return 0
     runs = store.runs(**_filters(options.where))
     if options.action == "export":
-        export(runs, options.path)
+        if options.tool is None:
+            export(runs, options.path)
+        else:
+            export_as(options.tool, store, runs, options.path)
         print(f"{len(runs)} runs in {options.path}")
     elif options.action == "list":
         report.show_runs(runs, console())

@@ -338,3 +338,25 @@ def test_of_a_tool_that_writes_one_object_two_are_refused(tmp_path, tool):
     path.write_text(json.dumps(json.loads(FILES[tool].read_text())) + "\n{}\n")
     with pytest.raises(UserError, match=f"holds 2 JSON objects, where {tool} writes one"):
         importers.points(tool, path)
+
+
+@pytest.mark.parametrize("backend", ["openai", "openai-chat"])
+def test_a_file_in_vllms_shape_that_enginebench_wrote_is_by_our_definitions(tmp_path, backend):
+    told = {"format": "enginebench.bench/1", "version": "0.1.0", "runs": [{}]}
+    path = edited(tmp_path, "vllm_bench", lambda one: one.update(endpoint_type=backend, enginebench=told))
+    (point,) = importers.points("vllm_bench", path)
+    same = {name: one.metric for name, one in point.same_as.items()}
+    assert (same["mean_ttft_ms"], same["p99_ttft_ms"], same["mean_itl_ms"]) == (
+        "ttft_mean_ns",
+        "ttft_p99_ns",
+        "itl_mean_ns",
+    )
+    assert "however few" in point.unlike["median_ttft_ms"]
+    assert "accelerator" in point.unlike["output_throughput"]
+    assert point.tool_version == "enginebench 0.1.0"
+    assert set(same.values()) <= set(METRICS)
+    # Repeats told as one are no run.
+    path = edited(tmp_path, "vllm_bench", lambda one: one.update(enginebench={**told, "runs": [{}, {}]}))
+    (point,) = importers.points("vllm_bench", path)
+    assert point.same_as == {}
+    assert "several runs" in point.unlike["mean_ttft_ms"]

@@ -93,7 +93,7 @@ class Source:
         for place, one in enumerate(documents):
             figures = {name: value for name, value in one.items() if name not in settings}
             same, unlike = judged(one)
-            percentiles = interpolated(figures, lambda name: name.partition("_")[0])
+            percentiles = interpolated(figures.keys() - same.keys(), lambda name: name.partition("_")[0])
             yield self.point(place, said(one), figures, same, percentiles | unlike)
 
     def point(
