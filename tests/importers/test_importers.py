@@ -107,6 +107,15 @@ def test_a_number_that_is_not_finite_is_null_with_a_note(tmp_path):
     assert "mean_ttft_ms" not in point.same_as
 
 
+@pytest.mark.parametrize("tool", ["vllm_bench", "sglang_bench"])
+def test_a_real_file_to_which_a_second_run_was_appended(tool):
+    closed, opened = importers.points(tool, FILES[f"{tool}_appended"])
+    assert (closed.place, closed.concurrency, closed.rate_rps) == (0, 4, None)
+    assert (opened.place, opened.concurrency, opened.rate_rps) == (1, None, 40)
+    assert set(closed.same_as) == set(opened.same_as)
+    assert closed.identity() != opened.identity()
+
+
 def test_a_file_with_a_run_a_line_is_as_many_points(tmp_path):
     line = FILES["vllm_bench"].read_text()
     path = tmp_path / "appended.json"
