@@ -49,6 +49,16 @@ def of_tool(tool, **native):
     return change
 
 
+def inference_perf(api, least):
+    """A report of inference-perf whose shortest answer has `least` tokens."""
+
+    def change(report):
+        of_tool("inference-perf", config={"api": {"type": api}})(report)
+        report["results"]["request_performance"]["aggregate"]["requests"]["output_length"]["min"] = least
+
+    return change
+
+
 def ours(point):
     """Metric to its value by the report, in our unit."""
     return {same.metric: point.figures[name] * same.factor for name, same in point.same_as.items()}
@@ -71,7 +81,7 @@ def test_a_report_of_vllm_says_what_its_file_says():
     assert "accelerator" in point.unlike["throughput.output_token_rate.mean"]
 
 
-def test_a_report_of_aiperf_says_what_its_file_says():
+def test_a_report_of_aiperf_says_what_its_file_says(tmp_path):
     point = point_of(SAMPLES / "llm_d_aiperf.json")
     (first,) = importers.points("aiperf", SAMPLES / "aiperf.json")
     found = ours(point)
@@ -80,6 +90,11 @@ def test_a_report_of_aiperf_says_what_its_file_says():
     # Its failures are kinds of error, and its total is of good requests.
     assert (point.completed_requests, point.failed_requests) == (16, None)
     assert "kinds of error" in point.unlike["requests.failures"]
+    report = json.loads((SAMPLES / "llm_d_aiperf.json").read_text())
+    report["results"]["request_performance"]["aggregate"]["requests"]["failures"] = 2
+    (tmp_path / "report.json").write_text(json.dumps(report))
+    point = point_of(tmp_path / "report.json")
+    assert (point.completed_requests, point.failed_requests) == (16, None)
 
 
 def test_a_report_of_guidellm_in_the_older_schema():
@@ -112,7 +127,8 @@ def test_means_over_tokens_are_not_ours_if_answers_differ_in_length(tmp_path):
         (of_tool("vllm-benchmark", args={"backend": "openai-chat"}), {RATE}, "depends on its backend"),
         (of_tool("vllm-benchmark"), {RATE}, "depends on its backend"),
         (of_tool("aiperf", config={"endpoint": {"per_chunk_usage": True}}), {RATE, TTFT, E2EL}, None),
-        (of_tool("inference-perf", config={"api": {"type": "chat"}}), {RATE}, "be there reasoning before it"),
+        (inference_perf("chat", 16), {RATE}, "be there reasoning before it"),
+        (inference_perf("completion", 1), {RATE}, "be there reasoning before it"),
         (of_tool("inferencemax"), set(), "of inferencemax starts and stops is not known here"),
         (lambda report: report.pop("scenario"), set(), "of its tool starts and stops is not known here"),
     ],
@@ -126,12 +142,7 @@ def test_what_a_figure_means_is_up_to_the_tool(edited, change, same, words):
 
 
 def test_inference_perfs_first_token_is_ours_of_completions_of_more_than_a_token(edited):
-    def change(report):
-        of_tool("inference-perf", config={"api": {"type": "completion"}})(report)
-        requests = report["results"]["request_performance"]["aggregate"]["requests"]
-        requests["output_length"]["min"] = 16
-
-    point = point_of(edited(change))
+    point = point_of(edited(inference_perf("completion", 16)))
     assert {name: same.metric for name, same in point.same_as.items()} == {
         TTFT: "ttft_mean_ns",
         RATE: "requests_rps_whole_run",

@@ -101,7 +101,8 @@ def test_figures_of_early_stopping_stand_under_what_they_are_of():
     stem = "Early Stopping Result.Early stopping 90.0th percentile estimate"
     assert (point.figures[f"TTFT {stem}"], point.figures[f"TPOT {stem}"]) == (54068149, 5088086)
     assert "99 % confidence" in point.unlike[f"TTFT {stem}"]
-    assert any(note.startswith("TTFT Early Stopping Result: * Processed at least 64 queries") for note in point.notes)
+    (note,) = (note for note in point.notes if note.startswith("TTFT Early Stopping Result: "))
+    assert "* Processed at least 64 queries (70). * Would discard 0 highest latency queries. * Early stopping" in note
 
 
 def test_latencies_of_a_query_are_told_from_those_of_a_sample():
