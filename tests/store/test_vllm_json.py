@@ -6,12 +6,14 @@ import json
 import subprocess
 import sys
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
 from enginebench import importers
 from enginebench.errors import UserError
-from enginebench.store import Store, export_as
+from enginebench.records import Retention
+from enginebench.store import Store, export_as, prune
 from enginebench.store.vllm_json import _requests
 from enginebench.tables import read_requests
 from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial
@@ -101,14 +103,21 @@ def test_what_the_store_lacks_is_null_and_a_0_stays_0(store, tmp_path):
     assert zeros == {"failed", *(key for key in KEYS if key.startswith("std_"))}
 
 
-def test_without_its_requests_a_run_has_its_stored_figures(store, tmp_path):
+def test_what_is_pruned_is_null_and_stored_figures_stay(store, tmp_path):
     before, *_ = written(store, tmp_path / "runs.json")
-    (store.folder("t") / "requests.parquet").unlink()
-    after, *_ = written(store, tmp_path / "runs.json")
-    lost = {"num_prompts", "completed", "failed", "total_input_tokens", "total_output_tokens"}
-    lost |= {"max_output_tokens_per_s", "max_concurrent_requests", *(key for key in KEYS if key.startswith("std_"))}
-    assert {key for key in KEYS if after[key] != before[key]} == lost
-    assert {after[key] for key in lost} == {None}
+
+    def lost(**days):
+        prune.prune(store, Retention(**days), today=date(2027, 11, 24))
+        after, *_ = written(store, tmp_path / "runs.json")
+        changed = {key for key in KEYS if after[key] != before[key]}
+        assert {after[key] for key in changed} == {None}
+        return changed
+
+    of_events = {"std_itl_ms", "max_output_tokens_per_s"}
+    assert lost(chunk_times_days=30) == of_events
+    counts = {"num_prompts", "completed", "failed", "total_input_tokens", "total_output_tokens"}
+    rest = {"max_concurrent_requests", "std_ttft_ms", "std_tpot_ms", "std_e2el_ms"}
+    assert lost(requests_days=30) == of_events | counts | rest
     point, *_ = importers.points("vllm_bench", tmp_path / "runs.json")
     assert point.completed_requests is None
     assert point.figures["mean_ttft_ms"] == before["mean_ttft_ms"]
@@ -150,7 +159,7 @@ def test_no_runs_are_no_lines(tmp_path):
 
 
 def test_the_command_writes_those_asked_for(store, tmp_path):
-    words = ("export", "out.json", "--as", "vllm_bench", "--where", "trial=t", "--store", str(store.root))
+    words = ("export", "out.json", "--as", "vllm_bench", "--where", "trial=t", "--store", store.url)
     argv = [sys.executable, "-m", "enginebench", "results", *words]
     done = subprocess.run(argv, capture_output=True, text=True, cwd=tmp_path, timeout=60)
     assert (done.returncode, done.stderr, done.stdout) == (0, "", "2 runs in out.json\n")
@@ -158,8 +167,12 @@ def test_the_command_writes_those_asked_for(store, tmp_path):
 
 
 def test_a_request_comes_back_as_it_was(tmp_path):
-    store = a_store(tmp_path, a_trial("t", [a_run()]))
-    kept = read_requests(store.folder("t") / "requests.parquet")
+    trial = a_trial("t", [a_run()])
+    store = a_store(tmp_path, trial)
+    kept = read_requests(tmp_path / "finished" / "t" / "requests.parquet")
     assert kept[0].cached_tokens is None
     wanted = tuple(replace(one, event_ns=tuple(one.event_ns), seen=tuple(one.seen)) for one in kept)
-    assert _requests(store, "t") == {"t.0.0": wanted}
+    assert _requests(store, "2026-11-24", "t") == {"t.0.0": wanted}
+    # Gathered in Parquet it is the same.
+    store.compact()
+    assert _requests(store, "2026-11-24", "t") == {"t.0.0": wanted}

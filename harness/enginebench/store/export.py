@@ -11,7 +11,7 @@ from enginebench.errors import mistake
 from enginebench.metrics import METRICS
 from enginebench.records.units import unit_of
 from enginebench.store import vllm_json
-from enginebench.store.columns import COLUMNS
+from enginebench.store.columns import COLUMNS, FAILURE_COLUMNS
 from enginebench.store.openmetrics import openmetrics
 
 if TYPE_CHECKING:
@@ -37,9 +37,14 @@ def export_as(shape: str, store: Store, frame: pd.DataFrame, path: Path) -> None
     if shape not in SHAPES:
         raise mistake(f"--as {shape}", "no shape of this name to export", f"known: {', '.join(SHAPES)}")
     _require_folder(path)
-    # All first: of a run that can't be told no half file is left.
-    text = "".join(f"{line}\n" for line in SHAPES[shape](store, frame))
-    path.write_text(text, encoding="utf-8")
+    aside = path.with_name(f".{path.name}.partial")
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in SHAPES[shape](store, frame))
+        # Of a run that can't be told no half file is left.
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _require_folder(path: Path) -> None:
@@ -66,13 +71,13 @@ def _csv(frame: pd.DataFrame, path: Path) -> None:
 def _parquet(frame: pd.DataFrame, path: Path) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(_table(frame), path)
+    pq.write_table(arrow_table(frame), path)
 
 
 def _arrow(frame: pd.DataFrame, path: Path) -> None:
     from pyarrow import feather
 
-    feather.write_feather(_table(frame), path, compression="zstd")
+    feather.write_feather(arrow_table(frame), path, compression="zstd")
 
 
 def _json(frame: pd.DataFrame, path: Path) -> None:
@@ -103,14 +108,14 @@ SHAPES: Mapping[str, Callable[[Store, pd.DataFrame], Iterator[str]]] = {"vllm_be
 """Another tool to what makes the lines of a file in its shape."""
 
 
-def _table(frame: pd.DataFrame) -> Any:
+def arrow_table(frame: pd.DataFrame) -> Any:
     """`frame` for Arrow: types that don't depend on what is in it, `unit` and `meaning` in each field's metadata."""
     import pyarrow as pa
 
     known = units(frame.columns)
     fields = []
     for name, dtype in zip(frame.columns, frame.dtypes.astype(str), strict=True):
-        words = METRICS[name].title if name in METRICS else COLUMNS[name]
+        words = METRICS[name].title if name in METRICS else (COLUMNS | FAILURE_COLUMNS)[name]
         metadata = {"meaning": words} | ({"unit": known[name]} if name in known else {})
         fields.append(pa.field(name, _arrow_type(name, dtype), metadata=metadata))
     return pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)

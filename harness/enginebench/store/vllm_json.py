@@ -29,7 +29,7 @@ def lines(store: Store, runs: pd.DataFrame) -> Iterator[str]:
     """A JSON object for each of `runs`, rows of the store's table of runs, in their order, a trial at a time."""
     for trial, rows in runs.groupby("trial", sort=False):
         result = store.result(str(trial))
-        requests = _requests(store, str(trial))
+        requests = _requests(store, result.attempt.night, str(trial))
         known = {run.id: run for run in result.runs}
         for name in rows["run"]:
             yield json.dumps(_object(result, known[name], requests.get(name)), allow_nan=False)
@@ -80,16 +80,16 @@ def _load(load: Load) -> dict[str, Any]:
     return {"request_rate": load.rate_rps, "burstiness": burstiness, "max_concurrency": None}
 
 
-def _requests(store: Store, trial: str) -> Mapping[str, tuple[Request, ...]]:
-    """Requests of a trial by run; runs of which the store keeps none are left out."""
-    try:
-        frame = store.requests(trial)
-    except FileNotFoundError:
+def _requests(store: Store, night: str, trial: str) -> Mapping[str, tuple[Request, ...]]:
+    """Requests of a trial by run, without those of a run, or times of events, that retention has dropped."""
+    if "requests" not in store.view(only=[night]).tables(night, trial):
         return {}
+    frame = store.requests(trial)
     names = [item.name for item in fields(Request) if item.name in frame.columns]
     found: dict[str, list[Request]] = {}
     for row in frame[names].to_dict("records"):
-        found.setdefault(row["run"], []).append(Request(**{str(key): _value(cell) for key, cell in row.items()}))
+        cells = {str(name): _value(cell) for name, cell in row.items()}
+        found.setdefault(cells["run"], []).append(Request(**{**cells, "event_ns": cells.get("event_ns") or ()}))
     return {run: tuple(rows) for run, rows in found.items()}
 
 
