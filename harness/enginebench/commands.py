@@ -157,11 +157,18 @@ def _import(store: Store, path: Path, tool: str | None) -> int:
 
     if tool is None:
         raise mistake("results import", "no --as", f"tell whose file it is; known: {', '.join(importers.names())}")
-    points = importers.points(tool, path)
+    rows = importers.rows(tool, path)
+    refused = [row for row in rows if isinstance(row, importers.Refused)]
+    points = [row for row in rows if not isinstance(row, importers.Refused)]
     new = sum([store.add_foreign(point) for point in points])
     figures, same = sum(len(point.figures) for point in points), sum(len(point.same_as) for point in points)
-    print(f"{path}: {len(points)} points, {new} of them new; {figures} figures, {same} of them defined as ours")
-    return 0
+    print(
+        f"{path}: {len(rows)} rows in, {len(points)} points ({new} new, {len(points) - new} known already), "
+        f"{len(refused)} rows refused; {figures} figures, {same} of them defined as ours"
+    )
+    for row in refused:
+        print(f"{path}: {row}", file=sys.stderr)
+    return 1 if refused else 0
 
 
 def _filters(where: list[str]) -> dict[str, str]:

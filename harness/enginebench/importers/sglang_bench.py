@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from enginebench.importers._rows import Refused, each, rows
 from enginebench.importers._source import MS, PER_DEPLOYMENT, Source, interpolated
 from enginebench.records import ForeignPoint
 
@@ -28,16 +29,17 @@ _END = "until the last line of the stream, as `[DONE]`; here until the last even
 class SglangBench:
     """See the module."""
 
-    def read(self, path: Path) -> Iterator[ForeignPoint]:
+    def read(self, path: Path) -> Iterator[ForeignPoint | Refused]:
         """The runs in the file."""
         source = Source("sglang_bench", path, "SGLang's `bench_serving --output-file`")
-        documents = source.documents()
-        for one in documents:
+
+        def point(place: int, one: Mapping[str, Any]) -> ForeignPoint:
             source.expect(one, "backend", "completed", "mean_e2e_latency_ms", "mean_ttft_ms", "request_throughput")
-        for place, one in enumerate(documents):
             figures = {name: value for name, value in one.items() if name not in _SETTINGS}
             same, unlike = _judged(one, figures)
-            yield source.point(place, _said(one), figures, same, unlike)
+            return source.point(place, _said(one), figures, same, unlike)
+
+        yield from each(rows(source), point)
 
 
 def _said(one: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from enginebench.importers._rows import Refused, each, rows
 from enginebench.importers._source import MS, PER_DEPLOYMENT, Source, interpolated
 from enginebench.records import ForeignPoint
 
@@ -23,16 +24,17 @@ _FIRST = "from the first event, which in a chat may hold a role and no token"
 class VllmBench:
     """See the module."""
 
-    def read(self, path: Path) -> Iterator[ForeignPoint]:
+    def read(self, path: Path) -> Iterator[ForeignPoint | Refused]:
         """The runs in the file."""
         source = Source("vllm_bench", path, "`vllm bench serve --save-result`")
-        documents = source.documents()
-        for one in documents:
+
+        def point(place: int, one: Mapping[str, Any]) -> ForeignPoint:
             source.expect(one, "endpoint_type", "model_id", "num_prompts", "completed", "request_throughput")
-        for place, one in enumerate(documents):
             figures = {name: value for name, value in one.items() if name not in _SETTINGS}
             same, unlike = _judged(one["endpoint_type"], figures)
-            yield source.point(place, _said(one), figures, same, unlike)
+            return source.point(place, _said(one), figures, same, unlike)
+
+        yield from each(rows(source), point)
 
 
 def _said(one: Mapping[str, Any]) -> Mapping[str, Any]:
