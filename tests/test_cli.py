@@ -24,6 +24,7 @@ OPTIONS = {
         *("--save-result", "--save-detailed", "--result-dir", "--result-filename"),
     },
     "results": {"action", "path", "--as", "--where", "--store"},
+    "convert": {"project", "files", "--out"},
     "site": {"--serve", "--store", "--pages"},
     "calibrate": {"--concurrency", "--store"},
     "doctor": {"--cache"},

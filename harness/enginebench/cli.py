@@ -69,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     results.add_argument("--as", dest="tool", metavar="TOOL", help="import: whose file it is, as vllm_bench")
     results.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value")
     places(results, "store")
+    _convert(command("convert", "turn another project's configuration files into grids; tell what is left out"))
     site = command("site", "build the dashboard from the store")
     site.add_argument("--serve", type=int, metavar="PORT", help="serve it on 127.0.0.1 until Ctrl-C")
     places(site, "store", "pages")
@@ -82,6 +83,12 @@ def parser() -> argparse.ArgumentParser:
     schema = command("schema", "print what is stored, field by field, as Markdown")
     schema.add_argument("--json", action="store_true", help="as JSON Schema of the stored JSON files instead")
     return top
+
+
+def _convert(one: argparse.ArgumentParser) -> None:
+    one.add_argument("project", choices=("inferencex",), help="whose files they are")
+    one.add_argument("files", type=Path, nargs="+", metavar="FILE", help="*-master.yaml, runners.yaml")
+    one.add_argument("--out", type=Path, required=True, help="folder for grids, their files and report.md")
 
 
 def _bench(one: argparse.ArgumentParser) -> None:

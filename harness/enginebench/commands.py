@@ -171,6 +171,16 @@ def _import(store: Store, path: Path, tool: str | None) -> int:
     return 1 if refused else 0
 
 
+def convert(options: argparse.Namespace) -> int:
+    """`enginebench convert inferencex FILE... --out DIR`."""
+    from enginebench.convert import convert_inferencex
+
+    done = convert_inferencex(options.files, options.out)
+    print(done.summary())
+    print(f"key by key in {options.out / 'report.md'}")
+    return 0 if all(one.status() == "whole" for one in done.outcomes) else 1
+
+
 def _filters(where: list[str]) -> dict[str, str]:
     wrong = [item for item in where if "=" not in item]
     if wrong:
