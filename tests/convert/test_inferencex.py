@@ -14,6 +14,7 @@ import yaml
 
 from enginebench import config
 from enginebench.convert import convert_inferencex
+from enginebench.convert.sites import part_of
 from enginebench.errors import UserError
 from enginebench.plan import make_plan
 from enginebench.records import ClosedLoop, Parallelism
@@ -158,6 +159,26 @@ def test_entries_of_different_loads_are_one_grid_with_every_point_once(tmp_path,
     assert (len(found), set(found)) == (len(expected), expected)
     plan = planned(tmp_path / "out", "small", "h200")
     assert sum(len(job.points) for job in plan.jobs) == len(expected)
+
+
+def test_what_is_no_cross_product_is_not_made_one(tmp_path, convert):
+    lengths = [
+        {"isl": 1024, "osl": 1024, "search-space": [ENTRY, {**ENTRY, "tp": 4}]},
+        {"isl": 8192, "osl": 1024, "search-space": [ENTRY]},
+    ]
+    convert(small=configuration(scenarios={"fixed-seq-len": lengths}))
+    found = points_of(tmp_path / "out" / "grids" / "small.yaml")
+    cells = (("synthetic-1024-1024", "tp2"), ("synthetic-1024-1024", "tp4"), ("synthetic-8192-1024", "tp2"))
+    assert sorted(found) == sorted((*cell, value) for cell in cells for value in (4, 8, 16))
+
+
+def test_a_label_that_two_parts_may_be_is_none_of_them(monkeypatch):
+    known = dict(config.shipped("hardware"))
+    assert part_of("cluster:h200-nb").name == "h200-sxm"
+    monkeypatch.setattr(config, "shipped", lambda folder: {**known, "h200-nvl": known["h200-sxm"]})
+    assert part_of("cluster:h200-nb") is None
+    monkeypatch.setattr(config, "shipped", lambda folder: {**known, "h200": known["mi300x"]})
+    assert part_of("cluster:h200-nb").name == "mi300x"
 
 
 def test_two_keys_of_one_image_share_its_engine(tmp_path, convert):
