@@ -220,7 +220,7 @@ def test_the_version_is_that_of_the_tag_and_no_more(tmp_path, convert, image, ve
         ({"image": None}, {}, "a value of another kind than expected (image: null)"),
         ({"multinode": True}, {}, "several nodes or roles (multinode)"),
         ({"multinode": True, "disagg": True}, {}, "several nodes or roles (disagg)"),
-        ({"router": {"name": "r", "version": "1"}}, {}, "several nodes or roles (multinode)"),
+        ({"router": {"name": "r", "version": "1"}}, {}, "several nodes or roles (router)"),
         ({"colour": "red"}, {}, "a key that is not known here (colour)"),
         ({"scenarios": {}}, {}, "a value of another kind than expected (scenarios: {})"),
         ({"scenarios": {"agentic-coding": [{"search-space": [ENTRY]}]}}, {}, "a workload that can't be written here"),

@@ -99,8 +99,9 @@ def _configuration(document: Document, key: str, raw: Mapping[str, Any]) -> Conf
     words = {name: raw.get(name) for name in ("image", "model", "precision", "framework", "runner")}
     reasons = [Reason(kind=_UNKNOWN, detail=name) for name in raw if name not in _OF_CONFIGURATION]
     reasons += [_odd(name, value) for name, value in words.items() if not isinstance(value, str) or not value]
-    if raw.get("multinode") is not False or raw.get("disagg", False) is not False or "router" in raw:
-        reasons.append(Reason(kind=_ROLES, detail="disagg" if raw.get("disagg") else "multinode"))
+    asked = {"disagg": raw.get("disagg", False), "multinode": raw.get("multinode"), "router": raw.get("router", False)}
+    if roles := [name for name, value in asked.items() if value is not False]:
+        reasons.append(Reason(kind=_ROLES, detail=roles[0]))
     scenarios = raw.get("scenarios")
     entries: list[Entry] = []
     lengths: list[tuple[str, ...]] = []
