@@ -11,6 +11,7 @@ import pytest
 
 from enginebench import commands
 from enginebench.cli import parser
+from enginebench.commands import stored
 
 OPTIONS = {
     "night": {"grid", "--again", "--site", "--store", "--cache", "--pages"},
@@ -23,7 +24,15 @@ OPTIONS = {
         *("--slo", "--until", "--find-limit", "--max-seconds"),
         *("--save-result", "--save-detailed", "--result-dir", "--result-filename"),
     },
-    "results": {"action", "path", "--as", "--where", "--store"},
+    "results": {"action"},
+    "results points": {"--where", "--store"},
+    "results list": {"--where", "--store"},
+    "results export": {"path", "--where", "--store"},
+    "results ingest": {"path", "--store"},
+    "results import": {"path", "--as", "--store"},
+    "results compact": {"--store"},
+    "results prune": {"--policy", "--dry-run", "--store"},
+    "results clean": {"--store"},
     "convert": {"project", "files", "--out"},
     "site": {"--serve", "--store", "--pages"},
     "calibrate": {"--concurrency", "--store"},
@@ -34,9 +43,13 @@ OPTIONS = {
 """A new option is a decision: it is made here too."""
 
 
-def subparsers():
-    (found,) = [one for one in parser()._actions if isinstance(one, argparse._SubParsersAction)]
-    return found.choices
+def subparsers(of=None, before=""):
+    """Every command and action to its parser."""
+    found = {}
+    for one in (of or parser())._actions:
+        for name, its in one.choices.items() if isinstance(one, argparse._SubParsersAction) else ():
+            found |= {before + name: its, **subparsers(its, f"{before}{name} ")}
+    return found
 
 
 def enginebench(*words, cwd=None):
@@ -51,7 +64,8 @@ def test_commands_and_their_options_are_these():
         for name, one in subparsers().items()
     }
     assert found == OPTIONS
-    assert all(callable(getattr(commands, name)) for name in OPTIONS)
+    assert all(callable(getattr(commands, name)) for name in OPTIONS if " " not in name)
+    assert all(callable(getattr(stored, f"{name.split()[1]}_")) for name in OPTIONS if " " in name)
 
 
 @pytest.mark.parametrize("name", ["", *OPTIONS])
@@ -78,9 +92,14 @@ def test_help_loads_nothing_heavy():
         (["run", "none.json", "--out", "x"], "none.json: cannot be read: No such file or directory; "),
         (["results", "list", "--where", "engine"], "--where engine: no `=` in it; write KEY=VALUE"),
         (["results", "list", "--where", "colour=red"], "filter `colour`: no such filter; known: night, grid"),
-        (["results", "export"], "results export: no path; name the file to write"),
-        (["results", "import"], "results import: no path; name the file to write or what to take in"),
-        (["results", "import", "grid.yaml"], "results import: no --as; tell whose file it is; known: "),
+        (
+            ["results", "export"],
+            "enginebench results export: the following arguments are required: FILE; see `enginebench ",
+        ),
+        (
+            ["results", "import", "grid.yaml"],
+            "enginebench results import: the following arguments are required: --as; see ",
+        ),
         (["results", "import", "grid.yaml", "--as", "abc"], "--as abc: no importer of this name; known: "),
         (["results", "import", "grid.yaml", "--as", "vllm_bench"], "grid.yaml: line 1 is no JSON (Expecting value: "),
         (["results", "export", "runs.xls"], "runs.xls: no format `xls`; end the name with one of .csv"),

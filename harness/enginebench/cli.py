@@ -35,54 +35,79 @@ def parser() -> argparse.ArgumentParser:
     def command(name: str, words: str) -> argparse.ArgumentParser:
         return commands.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
 
-    def places(one: argparse.ArgumentParser, *names: str) -> None:
-        if "site" in names:
-            one.add_argument("--site", type=Path, default=Path("runners/local.yaml"), help="where to measure")
-        if "store" in names:
-            one.add_argument("--store", type=Path, default=Path("results"), help="results store (default: results)")
-        if "cache" in names:
-            one.add_argument("--cache", type=Path, help="environments and models (default: the user's cache folder)")
-        if "pages" in names:
-            one.add_argument("--pages", type=Path, help="dashboard folder (default: STORE/site)")
-
     night = command("night", "measure what is due of a grid, store it, build the dashboard")
     night.add_argument("grid", type=Path)
     night.add_argument("--again", action="store_true", help="measure all, however fresh")
-    places(night, "site", "store", "cache", "pages")
+    _places(night, "site", "store", "cache", "pages")
     plan = command("plan", "show the jobs and skips of a grid, and what is due; start nothing")
     plan.add_argument("grid", type=Path)
-    places(plan, "site", "store", "cache")
+    _places(plan, "site", "store", "cache")
     run = command("run", "measure one job.json on this machine into a new folder")
     run.add_argument("job", type=Path)
     run.add_argument("--out", type=Path, required=True, help="folder to make")
     run.add_argument("--events", action="store_true", help="print events as JSON lines, and end when stdin closes")
-    places(run, "cache")
+    _places(run, "cache")
     _bench(command("bench", "measure the server at a URL; options as those of `vllm bench serve`"))
-    results = command("results", "list, export or take in results, also other tools'")
-    results.add_argument("action", choices=("points", "list", "export", "ingest", "import", "clean"))
-    results.add_argument(
-        "path",
-        type=Path,
-        nargs="?",
-        help="export: file to write (.csv .parquet .arrow .json .prom); ingest: finished folder; import: file",
-    )
-    results.add_argument("--as", dest="tool", metavar="TOOL", help="import: whose file it is, as vllm_bench")
-    results.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value")
-    places(results, "store")
+    _results(command("results", "look at, export or take in results, also other tools'"))
     _convert(command("convert", "turn another project's configuration files into grids; tell what is left out"))
     site = command("site", "build the dashboard from the store")
     site.add_argument("--serve", type=int, metavar="PORT", help="serve it on 127.0.0.1 until Ctrl-C")
-    places(site, "store", "pages")
+    _places(site, "store", "pages")
     calibrate = command("calibrate", "hold the load generator against a server of known timings on this machine")
     calibrate.add_argument(
         "--concurrency", type=int, nargs="+", default=[1, 16, 64, 256, 1024], metavar="N", help="levels"
     )
-    places(calibrate, "store")
-    places(command("doctor", "tell what this machine has, which engines run here, what is missing"), "cache")
+    _places(calibrate, "store")
+    _places(command("doctor", "tell what this machine has, which engines run here, what is missing"), "cache")
     command("metrics", "print the definitions of all metrics as Markdown")
     schema = command("schema", "print what is stored, field by field, as Markdown")
     schema.add_argument("--json", action="store_true", help="as JSON Schema of the stored JSON files instead")
     return top
+
+
+def _places(one: argparse.ArgumentParser, *names: str) -> None:
+    """Options that several commands share."""
+    if "site" in names:
+        one.add_argument("--site", type=Path, default=Path("runners/local.yaml"), help="where to measure")
+    if "store" in names:
+        words = "results store, a folder or s3://… (default: results)"
+        one.add_argument("--store", default="results", metavar="PLACE", help=words)
+    if "cache" in names:
+        one.add_argument("--cache", type=Path, help="environments and models (default: the user's cache folder)")
+    if "pages" in names:
+        one.add_argument("--pages", type=Path, help="dashboard folder (default: STORE/site)")
+
+
+def _results(one: argparse.ArgumentParser) -> None:
+    actions = one.add_subparsers(dest="action", required=True, metavar="ACTION")
+
+    def action(name: str, words: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = actions.add_parser(
+            name, help=words, description=words[0].upper() + words[1:] + "."
+        )
+        _places(made, "store")
+        return made
+
+    for name, words in (
+        ("points", "show each point's figures with their intervals"),
+        ("list", "show a line a run"),
+        ("export", "write the table of runs to a file"),
+    ):
+        shown = action(name, words)
+        shown.add_argument(
+            "--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value"
+        )
+    shown.add_argument("path", type=Path, metavar="FILE", help="its name ends in .csv .parquet .arrow .json or .prom")
+    action("ingest", "take in a finished trial's folder").add_argument("path", type=Path, metavar="FOLDER")
+    other = action("import", "take in what another tool measured")
+    other.add_argument("path", type=Path, metavar="FILE")
+    other.add_argument("--as", dest="tool", metavar="TOOL", required=True, help="whose file it is, as vllm_bench")
+    action("compact", "gather trials in few Parquet files; what is read stays the same")
+    pruned = action("prune", "drop rows, samples and logs older than a policy keeps them; results stay for ever")
+    policy = Path("configs/retention.yaml")
+    pruned.add_argument("--policy", type=Path, default=policy, metavar="FILE", help=f"days by kind (default: {policy})")
+    pruned.add_argument("--dry-run", action="store_true", help="only tell what would go")
+    action("clean", "remove what dead writers left and what compaction made needless, a day after")
 
 
 def _convert(one: argparse.ArgumentParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import platform
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from enginebench.errors import mistake
 from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
 from enginebench.progress import Progress
 from enginebench.provision import channels
-from enginebench.records import Attempt, ClosedLoop, record, series_id
+from enginebench.records import Attempt, ClosedLoop, content_hash, record, series_id
 from enginebench.store import Store
 from enginebench.trial import partial, salvage
 
@@ -85,7 +86,7 @@ def plan_night(grid: Path, site: Path, store: Store, *, night: str, cache: Path,
 
 def _run_medians(store: Store, series: set[str]) -> Mapping[str, float]:
     """Series to the median time of its runs so far, s."""
-    runs = store.runs()
+    runs = store.runs(columns=("series", "duration_ns"))
     known = runs[runs["series"].isin(series)]
     medians = known.groupby("series")["duration_ns"].median() / 1e9
     return {str(key): float(value) for key, value in medians.items()}
@@ -94,11 +95,11 @@ def _run_medians(store: Store, series: set[str]) -> Mapping[str, float]:
 def run_night(grid: Path, site: Path, store: Store, *, cache: Path, progress: Progress, again: bool = False) -> Night:
     """Measure all of `grid` that is due at `site` into `store`; raises UserError before anything is started."""
     night = f"{datetime.now(UTC):%Y-%m-%d}"
-    work = store.root / ".work"
+    work = _work(store, cache)
     # A mistake in either is told before anything is made.
     config.read_grid(grid)
     config.read_site(site)
-    with _only_one(store.root):
+    with _only_one(work, store):
         salvaged = _take_in_leftovers(work, store)
         planned = plan_night(grid, site, store, night=night, cache=cache, again=again)
         failures: list[str] = []
@@ -112,19 +113,29 @@ def run_night(grid: Path, site: Path, store: Store, *, cache: Path, progress: Pr
                 failures.append(failure)
         progress.end()
         shutil.rmtree(work, ignore_errors=True)
+        store.compact()
+        store.collect()
     return Night(night=night, planned=planned, measured=measured, salvaged=salvaged, failures=tuple(failures))
 
 
+def _work(store: Store, cache: Path) -> Path:
+    """Where this machine's trials under way lie: in the store's folder, or on this machine for an object store."""
+    base = store.local / ".work" if store.local is not None else cache / "work" / content_hash(store.url)
+    return base / platform.node()
+
+
 @contextmanager
-def _only_one(root: Path) -> Iterator[None]:
-    """Two nights on one store would measure each other."""
-    root.mkdir(parents=True, exist_ok=True)
-    with (root / ".night.lock").open("a") as file:
+def _only_one(work: Path, store: Store) -> Iterator[None]:
+    """Two nights on one machine and store would measure each other; other machines may write the same store."""
+    work.parent.mkdir(parents=True, exist_ok=True)
+    with work.with_name(f"{work.name}.lock").open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise mistake(
-                str(root), "another night is running on this store", "wait for it, or name another store"
+                store.url,
+                "another night of this machine is running on this store",
+                "wait for it, or name another store",
             ) from None
         yield
 

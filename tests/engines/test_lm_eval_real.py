@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from enginebench import assets, config
@@ -78,7 +77,7 @@ def test_lm_eval_scores_the_gates_questions_and_a_floor_judges_them(tmp_path, wr
     assert quality.passed is passed
     assert f"lm-eval=={quality.lm_eval_version}" in config.read_requirements(assets.find(lm_eval_tasks.PINS))
     assert [("failed_quality" in run.marks) for run in result.runs] == [not passed] * len(result.runs)
-    rows = pq.read_table(Store(night.store).folder(result.trial) / "quality.parquet").to_pylist()
+    rows = Store(night.store).quality(result.trial).to_dict("records")
     assert {row["item"]: row["right"] for row in rows} == {n: n >= wrong for n in range(ASKED)}
     assert f"lm-eval, scripted 1.0: enginebench exact_match,first-line {score.value:.3f}" in output
 

@@ -229,11 +229,11 @@ def test_a_point_that_was_stored_before_some_fields_keeps_its_identity():
 def test_what_a_dead_writer_left_is_cleared(tmp_path):
     store = Store(tmp_path)
     (point,) = importers.points("vllm_bench", FILES["vllm_bench"])
-    assert store.add_foreign(point)
+    assert store.add_foreign([point]) == 1
     left = tmp_path / "foreign" / "vllm_bench" / ".tmp-a-b"
     left.write_text("{")
     assert list(store.foreign()) == [point]
-    assert store.collect_leftovers(older_than_s=-60) == (left,)
+    assert store.collect(older_than_s=-60) == ("foreign/vllm_bench/.tmp-a-b",)
     assert not left.exists()
 
 

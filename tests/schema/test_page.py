@@ -124,7 +124,7 @@ def test_columns_of_runs_have_the_types_of_a_table_with_runs(sections):
 
 
 def test_links_lead_to_sections(sections):
-    anchors = {heading.lower() for heading in sections}
+    anchors = {heading.lower().replace(" ", "-") for heading in sections}
     linked = {part.partition(")")[0] for lines in sections.values() for line in lines for part in line.split("](#")[1:]}
     assert linked
     assert linked <= anchors

@@ -41,9 +41,9 @@ def folder(tmp_path):
 def test_a_trial_is_taken_in_whole(tmp_path, folder):
     store = Store(tmp_path / "store")
     assert store.ingest(folder) == Ingested(trial="t", taken=True)
-    home = store.root / "night=2026-11-24" / "trial=t"
-    assert store.folder("t") == home
-    assert contents(home) == contents(folder)
+    home = store.local / "night=2026-11-24" / "trial=t"
+    bytes_of = {name: content for name, (content, _) in contents(home).items()}
+    assert bytes_of == {name: content for name, (content, _) in contents(folder).items()}
     assert list(home.parent.iterdir()) == [home], "nothing is left aside"
     assert list(store.results()) == [store.result("t")] == [a_trial("t", [a_run(0), a_run(1)])]
 
@@ -51,21 +51,21 @@ def test_a_trial_is_taken_in_whole(tmp_path, folder):
 def test_the_same_again_changes_nothing(tmp_path, folder):
     store = Store(tmp_path / "store")
     store.ingest(folder)
-    before = contents(store.root)
+    before = contents(store.local)
     assert store.ingest(folder) == Ingested(trial="t", taken=False)
-    assert store.ingest(store.folder("t")) == Ingested(trial="t", taken=False)
-    assert contents(store.root) == before
+    assert store.ingest(store.local / "night=2026-11-24" / "trial=t") == Ingested(trial="t", taken=False)
+    assert contents(store.local) == before
 
 
 def test_an_edited_copy_is_refused_and_what_is_stored_stays(tmp_path, folder):
     store = Store(tmp_path / "store")
     store.ingest(folder)
-    before = contents(store.root)
+    before = contents(store.local)
     path = folder / "result.json"
     path.write_text(path.read_text().replace('"duration_ns": 3000000000', '"duration_ns": 2000000000'))
     with pytest.raises(UserError, match="trial t is stored with other content"):
         store.ingest(folder)
-    assert contents(store.root) == before
+    assert contents(store.local) == before
 
 
 def test_an_unfinished_folder_is_refused(tmp_path, folder):
@@ -73,7 +73,7 @@ def test_an_unfinished_folder_is_refused(tmp_path, folder):
     store = Store(tmp_path / "store")
     with pytest.raises(UserError, match=r"finished: holds no result\.json: the trial is not finished"):
         store.ingest(folder)
-    assert not store.root.exists()
+    assert not store.local.exists()
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_another_format_is_refused_with_file_and_key(tmp_path, folder, key, valu
     with pytest.raises(UserError) as refusal:
         store.ingest(folder)
     assert str(refusal.value).startswith(f"{path}: {words}")
-    assert not store.root.exists()
+    assert not store.local.exists()
 
 
 # Reading
@@ -104,8 +104,8 @@ def test_a_folder_that_is_not_there_is_an_empty_store(tmp_path):
     assert store.runs(engine="vllm").empty
     assert store.failures().empty
     assert store.done("any", datetime.now(UTC)) == frozenset()
-    assert store.collect_leftovers() == ()
-    assert not store.root.exists()
+    assert store.collect() == ()
+    assert not store.local.exists()
 
 
 def test_results_come_by_night_then_by_start(tmp_path):
@@ -116,7 +116,7 @@ def test_results_come_by_night_then_by_start(tmp_path):
 
 def test_a_result_that_cannot_be_read_is_named(tmp_path):
     store = a_store(tmp_path, a_trial("t"))
-    path = store.folder("t") / "result.json"
+    path = store.local / "night=2026-11-24" / "trial=t" / "result.json"
     path.write_text("{")
     with pytest.raises(UserError, match=str(path)):
         list(store.results())
@@ -187,7 +187,7 @@ def test_done_are_the_runs_of_the_job_since_then(tmp_path):
 
 def test_what_is_stored_is_read_by_plain_pandas(tmp_path):
     store = a_store(tmp_path, a_trial("t", [a_run(0, **{TPS: 12.5}), a_run(1)]))
-    (home,) = store.root.glob("night=*/trial=*")
+    (home,) = store.local.glob("night=*/trial=*")
     requests = pd.read_parquet(home / "requests.parquet")
     assert list(requests["run"]) == ["t.0.0", "t.0.0", "t.0.1", "t.0.1"]
     assert requests["cached_tokens"].isna().all()
@@ -200,10 +200,10 @@ def test_what_is_stored_is_read_by_plain_pandas(tmp_path):
 
 def test_a_store_may_be_moved_and_joined_with_another(tmp_path):
     one, other = a_store(tmp_path / "1", a_trial("a", [a_run()])), a_store(tmp_path / "2", a_trial("b", [a_run()]))
-    for path in other.root.glob("night=*/trial=*"):
+    for path in other.local.glob("night=*/trial=*"):
         one.ingest(path)
-    one.root.rename(tmp_path / "moved")
-    shutil.rmtree(other.root)
+    one.local.rename(tmp_path / "moved")
+    shutil.rmtree(other.local)
     assert list(Store(tmp_path / "moved").runs()["trial"]) == ["a", "b"]
 
 
@@ -227,3 +227,12 @@ def test_runs_that_were_not_needed_are_done_too(tmp_path, until, why, rest):
     unneeded = {RunKey(point=0, repeat=repeat) for repeat in range(9)} if rest else set()
     assert store.done(job.id, datetime(2026, 11, 1, tzinfo=UTC), until) == measured | unneeded
     assert store.done(job.id, datetime(2026, 11, 25, tzinfo=UTC), until) == frozenset()
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", ".hidden", "a b", ""])
+def test_a_night_or_trial_that_names_no_folder_of_the_store_is_refused(tmp_path, name):
+    made = a_trial("t", [a_run(0)])
+    folder = finished(tmp_path / "finished", replace(made, trial=name))
+    with pytest.raises(UserError, match="cannot name a folder"):
+        Store(tmp_path / "store").ingest(folder)
+    assert not (tmp_path / "store").exists()

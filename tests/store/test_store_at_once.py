@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from enginebench.store import Store, store
+from enginebench.store import Store, collect
 from stored import a_run, a_trial, finished
 
 STOPPING = """
@@ -80,30 +80,48 @@ def killed(tmp_path, folder):
     return kill
 
 
-@pytest.mark.parametrize(("event", "count"), [("shutil.copyfile", 1), ("shutil.copyfile", 5), ("os.rename", 1)])
+@pytest.mark.parametrize(("event", "count"), [("os.rename", 1), ("os.rename", 4), ("os.link", 1)])
 def test_a_writer_that_is_killed_leaves_nothing_to_see_and_the_next_one_takes_all_in(killed, folder, event, count):
     store = killed(event, count)
     assert list(store.results()) == []
     assert store.runs().empty
-    assert len(list(store.root.glob("night=*/*"))) == 1, "what it had copied lies aside"
+    assert len(list(store.local.glob("night=*/*/*"))) == (count if event == "os.rename" else 5), "it had begun"
     assert store.ingest(folder).taken
     assert len(store.runs()) == 2
-    assert sorted(path.name for path in store.folder("t").iterdir()) == sorted(path.name for path in folder.iterdir())
+    home = store.local / "night=2026-11-24" / "trial=t"
+    whole = [path for path in home.iterdir() if not path.name.startswith(".tmp-")]
+    assert sorted(path.name for path in whole) == sorted(path.name for path in folder.iterdir())
 
 
-def test_what_lies_aside_is_removed_when_it_is_old_and_nothing_else(killed, folder, monkeypatch):
-    died = killed("os.rename", 1)
-    (aside,) = died.root.glob("night=*/*")
-    died.ingest(folder)
-    assert died.collect_leftovers() == (), "its writer may be about to rename it, however old what it copies"
-    day_s = 86400
+@pytest.fixture
+def later(monkeypatch):
+    """Sets the collector's clock forward by so many seconds."""
     now = time.time()
-    monkeypatch.setattr(store.time, "time", lambda: now + day_s - 60)
-    assert died.collect_leftovers() == ()
-    monkeypatch.setattr(store.time, "time", lambda: now + day_s + 60)
-    assert died.collect_leftovers() == (aside,)
-    assert not aside.exists()
-    assert [result.trial for result in died.results()] == ["t"]
+    return lambda seconds: monkeypatch.setattr(collect.time, "time", lambda: now + seconds)
+
+
+DAY_S = 86400
+
+
+def test_what_a_dead_writer_left_is_removed_when_it_is_old_and_nothing_else(killed, later, tmp_path):
+    died = killed("os.link", 1)
+    died.ingest(finished(tmp_path / "other", a_trial("whole", [a_run(0)])))
+    assert died.collect() == ()
+    later(DAY_S - 60)
+    assert died.collect() == (), "its writer may still be at work"
+    later(DAY_S + 60)
+    assert died.collect() == ("night=2026-11-24/trial=t",)
+    assert [path.name for path in died.local.glob("night=*/*")] == ["trial=whole"]
+    assert [result.trial for result in died.results()] == ["whole"]
+
+
+def test_what_lies_aside_in_a_whole_folder_is_removed_alone(killed, folder, later):
+    died = killed("os.rename", 2)
+    assert died.ingest(folder).taken
+    (aside,) = died.local.glob("night=*/*/.tmp-*")
+    later(DAY_S + 60)
+    assert died.collect() == (str(aside.relative_to(died.local)),)
+    assert len(died.requests("t")) == 4
 
 
 def test_eight_writers_at_once_lose_nothing_and_take_a_shared_trial_once(tmp_path):
@@ -129,4 +147,4 @@ def test_eight_writers_at_once_lose_nothing_and_take_a_shared_trial_once(tmp_pat
     assert len(list(found.results())) == 8 * 4 + 1
     assert len(found.runs()) == 8 * 4 * 2 + 1
     assert all(len(found.requests(name)) == 4 for name in ("w0-0", "w7-3"))
-    assert not list(Path(root).glob("night=*/.tmp-*"))
+    assert not list(Path(root).glob("night=*/*/.tmp-*"))

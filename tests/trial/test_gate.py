@@ -6,7 +6,6 @@ import json
 import os
 from pathlib import Path
 
-import pyarrow.parquet as pq
 import pytest
 
 from enginebench.analysis.points import eligible, summarise_points
@@ -62,7 +61,7 @@ def test_a_server_that_answers_right_passes_before_and_after_the_load(tmp_path):
     assert after.agreement.kl_nats == pytest.approx(0, abs=1e-9)
     assert all("failed_quality" not in run.marks for run in result.runs)
     assert result.stage_ns["quality"] >= before.duration_ns + after.duration_ns
-    rows = pq.read_table(Store(night.store).folder(result.trial) / "quality.parquet").to_pylist()
+    rows = Store(night.store).quality(result.trial).to_dict("records")
     assert len(rows) == 100
     assert {row["when"] for row in rows} == {"before", "after"}
     assert all(row["right"] and row["error"] is None for row in rows)

@@ -11,6 +11,7 @@ from enginebench.config.check import build, in_order, named, nearest
 from enginebench.config.documents import Document, load
 from enginebench.config.engine import engine_versions, read_engine, read_pins, read_requirements
 from enginebench.config.loads import doubles, load_mistakes, loads_of
+from enginebench.config.retention import read_retention
 from enginebench.config.schema import Channel, Fact, Grid, Hardware, ResolvedGrid, Site
 from enginebench.config.slos import NamedSlo, read_slos
 from enginebench.errors import Mistake, UserError, mistake
@@ -31,6 +32,7 @@ __all__ = [
     "read_hardware",
     "read_model",
     "read_requirements",
+    "read_retention",
     "read_site",
     "read_slos",
     "read_workload",

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from enginebench.errors import UserError
-from enginebench.importers._source import Source
 from enginebench.records import ForeignPoint, record
 from enginebench.records.files import from_json, to_json
+
+if TYPE_CHECKING:
+    from enginebench.importers._source import Source
 
 WRONG = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError)
 """What reading a value of another kind than expected raises."""

@@ -15,6 +15,7 @@ from enginebench.records.demand import (
 from enginebench.records.foreign import ForeignPoint, SameAs
 from enginebench.records.lm_eval import LmEvalScore, LmEvalTask
 from enginebench.records.loads import ClosedLoop, Load, OpenLoop, Process, Replay, Segment, Steps
+from enginebench.records.manifest import Manifest, Part
 from enginebench.records.objective import Limit, Objective
 from enginebench.records.outcome import (
     ClientProof,
@@ -38,6 +39,7 @@ from enginebench.records.quality import (
     TaskScore,
     Thresholds,
 )
+from enginebench.records.retention import Retention
 from enginebench.records.stopping import PointStop, Stop, StopFigure, Until
 from enginebench.records.subject import (
     Accelerator,
@@ -95,6 +97,7 @@ __all__ = [
     "LmEvalTask",
     "Load",
     "LocalSource",
+    "Manifest",
     "MetadataAlias",
     "Model",
     "ModelSource",
@@ -103,6 +106,7 @@ __all__ = [
     "Overlay",
     "PackageSource",
     "Parallelism",
+    "Part",
     "Point",
     "PointStop",
     "Precision",
@@ -116,6 +120,7 @@ __all__ = [
     "Request",
     "RequestStatus",
     "Result",
+    "Retention",
     "Run",
     "RunKey",
     "SameAs",

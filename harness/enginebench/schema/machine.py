@@ -6,12 +6,12 @@ import json
 from typing import Any
 
 from enginebench.metrics import METRICS
-from enginebench.records import Attempt, Calibration, ForeignPoint, Result
+from enginebench.records import Attempt, Calibration, ForeignPoint, Manifest, Result
 from enginebench.records.units import unit_of
 from enginebench.schema.declared import described, records_in, summary
 from enginebench.store.export import units
 
-STORED = (Result, Attempt, Calibration, ForeignPoint)
+STORED = (Result, Attempt, Manifest, Calibration, ForeignPoint)
 """What a stored JSON file can be; its `format` says which."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -54,9 +54,9 @@ def json_schema() -> str:
     whole = {
         "$schema": DIALECT,
         "title": "enginebench",
-        "description": "A stored JSON file of enginebench: result.json, job.json, calibrations/….json or "
-        "foreign/….json. Units are in the names and under `x-unit`; null means that a value could not be had, and is "
-        "never written as 0.",
+        "description": "A stored JSON file of enginebench: result.json, job.json, manifests/….json, "
+        "calibrations/….json or a line of foreign/….jsonl. Units are in the names and under `x-unit`; null means that "
+        "a value could not be had, and is never written as 0.",
         "oneOf": [refs[kind, "validation"] for kind in STORED],
         "$defs": definitions,
     }

@@ -58,7 +58,6 @@ def _point(row: Mapping[Any, Any]) -> dict[str, Any]:
 def _trial(result: Result, store: Store) -> dict[str, Any]:
     job = result.attempt.job
     engine = result.engine
-    home = store.folder(result.trial)
     variables = "" if engine is None else "".join(f"{k}={shlex.quote(v)} " for k, v in engine.environment.items())
     return {
         "trial": result.trial,
@@ -68,7 +67,7 @@ def _trial(result: Result, store: Store) -> dict[str, Any]:
         "failure": plain(result.failure),
         "quality": plain(result.quality),
         "label": f"{job.deployment.model.name} on {job.deployment.engine} {job.deployment.engine_version}",
-        "repeat_command": f"enginebench run {home}/job.json --out again",
+        "repeat_command": f"enginebench reproduce {result.trial} --store {store.url}",
         "server_command": None if engine is None or not engine.argv else variables + shlex.join(engine.argv),
         "environment": plain(result.environment),
         "engine": None

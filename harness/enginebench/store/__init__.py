@@ -1,6 +1,10 @@
-"""The results store: immutable trial directories, each made visible by one rename. The only writer of results."""
+"""The results store: immutable trial folders made visible by their last file, compacted into Parquet behind manifests.
 
+The only writer of results.
+"""
+
+from enginebench.store.compact import Compacted
 from enginebench.store.export import export
 from enginebench.store.store import FILTERS, Ingested, Store
 
-__all__ = ["FILTERS", "Ingested", "Store", "export"]
+__all__ = ["FILTERS", "Compacted", "Ingested", "Store", "export"]

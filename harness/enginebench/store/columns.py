@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-COLUMNS: Mapping[str, str] = {
+COLUMNS: dict[str, str] = {
     "night": "sweep it was measured in",
     "grid": "grid it was planned from",
     "trial": "trial (server start) it belongs to",
@@ -53,3 +51,11 @@ COLUMNS: Mapping[str, str] = {
     "quality_lm_eval": "scores of lm-eval's tasks, in words; empty: none was asked",
 }
 """Column of the table of runs to its meaning; a column for each metric follows them."""
+
+FAILURE_COLUMNS: dict[str, str] = {
+    **{name: COLUMNS[name] for name in ("night", "trial", "job_id", "engine", "engine_version", "model", "status")},
+    "stage": "how far the trial came",
+    "failure_class": "class of the failure",
+    "message": "what went wrong, in one sentence",
+}
+"""Column of the table of failed and interrupted trials to its meaning."""

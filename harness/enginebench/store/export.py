@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from enginebench.errors import mistake
 from enginebench.metrics import METRICS
 from enginebench.records.units import unit_of
-from enginebench.store.columns import COLUMNS
+from enginebench.store.columns import COLUMNS, FAILURE_COLUMNS
 from enginebench.store.openmetrics import openmetrics
 
 if TYPE_CHECKING:
@@ -49,13 +49,13 @@ def _csv(frame: pd.DataFrame, path: Path) -> None:
 def _parquet(frame: pd.DataFrame, path: Path) -> None:
     import pyarrow.parquet as pq
 
-    pq.write_table(_table(frame), path)
+    pq.write_table(arrow_table(frame), path)
 
 
 def _arrow(frame: pd.DataFrame, path: Path) -> None:
     from pyarrow import feather
 
-    feather.write_feather(_table(frame), path, compression="zstd")
+    feather.write_feather(arrow_table(frame), path, compression="zstd")
 
 
 def _json(frame: pd.DataFrame, path: Path) -> None:
@@ -83,14 +83,14 @@ FORMATS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
 """Suffix to what writes such a file."""
 
 
-def _table(frame: pd.DataFrame) -> Any:
+def arrow_table(frame: pd.DataFrame) -> Any:
     """`frame` for Arrow: types that don't depend on what is in it, `unit` and `meaning` in each field's metadata."""
     import pyarrow as pa
 
     known = units(frame.columns)
     fields = []
     for name, dtype in zip(frame.columns, frame.dtypes.astype(str), strict=True):
-        words = METRICS[name].title if name in METRICS else COLUMNS[name]
+        words = METRICS[name].title if name in METRICS else (COLUMNS | FAILURE_COLUMNS)[name]
         metadata = {"meaning": words} | ({"unit": known[name]} if name in known else {})
         fields.append(pa.field(name, _arrow_type(name, dtype), metadata=metadata))
     return pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)

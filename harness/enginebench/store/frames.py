@@ -9,7 +9,7 @@ import pandas as pd
 
 from enginebench.metrics import METRICS
 from enginebench.records import ClosedLoop, DummySource, LmEvalScore, Quality, Result, Run, series_id
-from enginebench.store.columns import COLUMNS
+from enginebench.store.columns import COLUMNS, FAILURE_COLUMNS
 
 _TYPES = {
     "devices": "int64",
@@ -37,10 +37,19 @@ _TYPES = {
 def runs_frame(results: Iterable[Result]) -> pd.DataFrame:
     """One row a run; every declared metric is a column of floats, NaN where it could not be had."""
     rows = [_row(result, run) for result in results for run in result.runs]
-    frame = pd.DataFrame(rows, columns=[*COLUMNS, *METRICS])
-    frame = frame.astype({**_TYPES, **dict.fromkeys(METRICS, "float64")})
-    frame["started_utc"] = pd.to_datetime(frame["started_utc"], utc=True, format="ISO8601")
-    return frame
+    return typed(pd.DataFrame(rows, columns=[*COLUMNS, *METRICS]))
+
+
+def typed(frame: pd.DataFrame) -> pd.DataFrame:
+    """A table of runs or of failures, or some columns of it, with the types of its columns whatever is in them."""
+    types = {**_TYPES, **dict.fromkeys(METRICS, "float64")}
+    frame = frame.astype({name: kind for name, kind in types.items() if name in frame})
+    if "started_utc" in frame:
+        frame["started_utc"] = pd.to_datetime(frame["started_utc"], utc=True, format="ISO8601").dt.as_unit("us")
+    if "marks" in frame:
+        frame["marks"] = frame["marks"].map(list)
+    words = [name for name in frame if name not in types and name not in ("started_utc", "marks")]
+    return frame.astype(dict.fromkeys(words, "str"))
 
 
 def _row(result: Result, run: Run) -> dict[str, Any]:
@@ -121,7 +130,6 @@ def _in_words(score: LmEvalScore) -> str:
 
 def failures_frame(results: Iterable[Result]) -> pd.DataFrame:
     """One row a trial that has a failure."""
-    columns = ["night", "trial", "job_id", "engine", "engine_version", "model", "status", "stage", "failure_class"]
     rows = [
         [
             result.attempt.night,
@@ -138,4 +146,4 @@ def failures_frame(results: Iterable[Result]) -> pd.DataFrame:
         for result in results
         if result.failure is not None
     ]
-    return pd.DataFrame(rows, columns=[*columns, "message"])
+    return typed(pd.DataFrame(rows, columns=list(FAILURE_COLUMNS)))

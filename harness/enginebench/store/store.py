@@ -1,33 +1,33 @@
-"""Takes finished trial directories in and reads them back.
+"""Takes finished trial directories in and reads them back, compacted or not.
 
-Layout: `<root>/night=<night>/trial=<trial>/` with `result.json`, which marks it whole. A directory is copied aside
-under a name of its own and renamed into place, so writers need no lock and a crash leaves only a folder that nobody
-reads.
+Layout: `<root>/night=<night>/trial=<trial>/` whose `result.json`, made last and by one writer, marks it whole; `parts/`
+and `manifests/` where trials were compacted. Writers need no lock and share no file, on a shared file system or an
+object store, and a crash leaves only files that nobody reads.
 """
 
 from __future__ import annotations
 
-import filecmp
-import os
-import secrets
-import shutil
-import time
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enginebench.errors import mistake
-from enginebench.records import Calibration, ForeignPoint, Result, RunKey, Until, record
-from enginebench.records.files import read, to_json
+from enginebench.records import Calibration, ForeignPoint, Result, Retention, RunKey, Until, record
+from enginebench.records.files import from_json, to_json
+from enginebench.store import collect, compact, foreign, manifests, parts, prune
+from enginebench.store.place import Place
+from enginebench.store.rows import ORDER
+from enginebench.store.view import MARKER, View, home, nights
+from enginebench.tables import ENGINE_COLUMNS, QUALITY_COLUMNS, REQUEST_COLUMNS, TELEMETRY_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_MARKER = "result.json"
-_ASIDE = ".tmp-"
 FILTERS = ("night", "grid", "engine", "engine_version", "model", "workload", "status", "host", "trial")
 """Columns of the table of runs that can be filtered on."""
+_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:+@-]*")
 
 
 @record
@@ -41,52 +41,96 @@ class Ingested:
 
 
 class Store:
-    """Results under one folder; a folder that is not there is an empty store. Raises UserError where a file is."""
+    """Results at one place, a folder or `s3://bucket/prefix`; a place that is not there is an empty store.
 
-    def __init__(self, root: Path) -> None:
-        if root.exists() and not root.is_dir():
-            raise mistake(str(root), "is no folder", "name the folder of the results store")
-        self.root = root
+    Raises UserError where a file is, or the place cannot be reached.
+    """
+
+    def __init__(self, root: Path | str) -> None:
+        self.place = Place(root)
+        self.url = self.place.url
+        self.local = self.place.local
+        """The folder; null for an object store."""
+        self._manifest = manifests.NONE
+
+    def view(self, *, only: Sequence[str] | None = None) -> View:
+        """What is stored now, of all nights or of those in `only`."""
+        view = View(self.place, self._manifest, only=only)
+        self._manifest = view.manifest
+        return view
 
     def ingest(self, folder: Path) -> Ingested:
         """Copy a finished trial directory in; the same again changes nothing.
 
         Raises UserError for an unfinished directory, one of an unknown version, and another one of the same id.
         """
-        if not (folder / _MARKER).is_file():
-            raise mistake(str(folder), f"holds no {_MARKER}: the trial is not finished", "wait for it, or run it again")
-        result = read(Result, folder / _MARKER)
-        home = self.root / f"night={result.attempt.night}" / f"trial={result.trial}"
-        aside = home.with_name(f"{_ASIDE}{result.trial}-{secrets.token_hex(4)}")
-        if not home.exists():
-            shutil.copytree(folder, aside)
-            _sync(*aside.rglob("*"), aside)
-            try:
-                # Fails if another writer was first: a folder with files in it is never replaced.
-                aside.rename(home)
-            except OSError:
-                shutil.rmtree(aside)
-            else:
-                _sync(home.parent)
-                return Ingested(trial=result.trial, taken=True)
-        if not filecmp.cmp(folder / _MARKER, home / _MARKER, shallow=False):
-            raise mistake(str(folder), f"trial {result.trial} is stored with other content", "never edit a result")
-        return Ingested(trial=result.trial, taken=False)
+        marker = folder / MARKER
+        if not marker.is_file():
+            raise mistake(str(folder), f"holds no {MARKER}: the trial is not finished", "wait for it, or run it again")
+        content = marker.read_bytes()
+        result = from_json(Result, content, str(marker))
+        night, trial = result.attempt.night, result.trial
+        for name in (night, trial):
+            if not _FILE_NAME.fullmatch(name):
+                raise mistake(str(marker), f"`{name}` cannot name a folder", "take a file that enginebench wrote")
+        stored = self._stored(night, trial)
+        if stored is None:
+            for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != marker):
+                self.place.write(f"{home(night, trial)}/{path.relative_to(folder).as_posix()}", path)
+            if self.place.create(f"{home(night, trial)}/{MARKER}", content):
+                return Ingested(trial=trial, taken=True)
+            stored = self.place.read(f"{home(night, trial)}/{MARKER}")
+        if stored != content:
+            raise mistake(str(folder), f"trial {trial} is stored with other content", "never edit a result")
+        return Ingested(trial=trial, taken=False)
+
+    def _stored(self, night: str, trial: str) -> bytes | None:
+        """The stored `result.json` of a trial; null where there is none."""
+        try:
+            return self.place.read(f"{home(night, trial)}/{MARKER}")
+        except FileNotFoundError:
+            self._manifest = manifests.newest(self.place, self._manifest)
+        if trial not in self._manifest.trials.get(night, ()):
+            return None
+        return self.view(only=[]).file(night, trial, MARKER)
 
     def results(self, *, night: str | None = None) -> Iterator[Result]:
         """Every stored result, by night, start and id; raises UserError naming one that can't be read."""
-        found = [read(Result, path) for path in self.root.glob(f"night={night or '*'}/trial=*/{_MARKER}")]
+        found = [result for _, result in self.view().results(night)]
         yield from sorted(found, key=lambda one: (one.attempt.night, one.started_utc, one.trial))
 
     def result(self, trial: str) -> Result:
         """One stored result; raises UserError if there is none."""
-        return read(Result, self.folder(trial) / _MARKER)
+        view, night = self._found(trial)
+        content = view.file(night, trial, MARKER)
+        assert content is not None
+        return from_json(Result, content, f"{self.url}: trial {trial}")
 
-    def folder(self, trial: str) -> Path:
-        """Where a trial is stored; raises UserError if it is not."""
-        for path in self.root.glob(f"night=*/trial={trial}"):
-            return path
-        raise mistake(str(self.root), f"no trial `{trial}`", "see `enginebench results list`")
+    def _found(self, trial: str) -> tuple[View, str]:
+        """A look at the store in which the trial is, and its night; raises UserError where it is not stored."""
+        for night in nights(self.place):
+            if trial in (view := self.view(only=[night])).loose:
+                return view, night
+        view = self.view(only=[])
+        for night, ids in view.manifest.trials.items():
+            if trial in ids:
+                return view, night
+        raise mistake(self.url, f"no trial `{trial}`", "see `enginebench results list`")
+
+    def fetch(self, trial: str, folder: Path) -> None:
+        """Write a stored trial's files into a new `folder`, as it was; raises UserError if it is not stored."""
+        import pyarrow.parquet as pq
+
+        view, night = self._found(trial)
+        folder.mkdir(parents=True)
+        for table in view.tables(night, trial):
+            found = view.table(night, trial, table)
+            if found is not None:
+                pq.write_table(found, folder / f"{table}.parquet", compression="zstd")
+        # The marker last, as whoever made the folder first wrote it.
+        for name, content in sorted(view.other_files(night, trial).items(), key=lambda one: one[0] == MARKER):
+            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).write_bytes(content)
 
     def done(self, job_id: str, since: datetime, until: Until | None = None) -> frozenset[RunKey]:
         """Runs of a job measured at or after `since`, however their trial ended, and by `until` those not needed.
@@ -94,9 +138,9 @@ class Store:
         A run is not needed once its point has ended since then as `until` asks.
         """
         keys: set[RunKey] = set()
-        for result in self.results():
-            if result.job_id != job_id:
-                continue
+        runs = self.runs(columns=("trial", "job_id"))
+        for trial in sorted(set(runs.loc[runs["job_id"] == job_id, "trial"])):
+            result = self.result(trial)
             fresh = [run for run in result.runs if datetime.fromisoformat(run.started_utc) >= since]
             keys |= {RunKey(point=run.point, repeat=run.repeat) for run in fresh}
             ended = {one.point for one in result.stops if until is not None and until.met_by(one.stop)}
@@ -104,94 +148,101 @@ class Store:
             keys |= {key for key in result.attempt.job.run_keys() if key.point in ended}
         return frozenset(keys)
 
-    def runs(self, **filters: str) -> pd.DataFrame:
+    def runs(self, columns: Sequence[str] | None = None, **filters: str) -> pd.DataFrame:
         """One row a run: what it was, where it ran, and its metrics in the unit that their names end with.
 
-        Raises UserError for a filter that is not one of FILTERS.
+        All columns, or those named. Raises UserError for a filter that is not one of FILTERS.
         """
         from enginebench.store.frames import runs_frame
 
         unknown = [name for name in filters if name not in FILTERS]
         if unknown:
             raise mistake(f"filter `{unknown[0]}`", "no such filter", f"known: {', '.join(FILTERS)}")
-        frame = runs_frame(self.results())
-        for name, value in filters.items():
-            frame = frame[frame[name] == value]
-        return frame.reset_index(drop=True)
+        return self._derived("runs", runs_frame, columns, filters)
 
     def failures(self) -> pd.DataFrame:
         """One row a trial that failed or was interrupted."""
         from enginebench.store.frames import failures_frame
 
-        return failures_frame(self.results())
+        return self._derived("failures", failures_frame, None, {})
+
+    def _derived(
+        self,
+        table: str,
+        made: Callable[[Iterable[Result]], pd.DataFrame],
+        columns: Sequence[str] | None,
+        filters: Mapping[str, str],
+    ) -> pd.DataFrame:
+        """A table that is made from results: of compacted trials as it was made then, of the others made now."""
+        import pandas as pd
+
+        from enginebench.store.frames import typed
+
+        view = self.view()
+        today = list(made([]).columns)
+        chosen = today if columns is None else list(columns)
+        needed = list(dict.fromkeys([*chosen, *ORDER[table], *filters]))
+        paths = view.parts(table)
+        if all(parts.columns(self.place, path) >= set(today) for path in paths):
+            compacted = parts.select(self.place, paths, columns=needed, where=filters)
+            loose = made(view.loose_result(trial) for trial in view.loose)
+        else:
+            # Compacted by a version that had other columns; the next compaction makes them anew.
+            compacted, loose = None, made(result for _, result in view.results())
+        for name, value in filters.items():
+            loose = loose[loose[name] == value]
+        frames = [loose[needed]]
+        if compacted is not None and compacted.num_rows:
+            frames.insert(0, typed(compacted.to_pandas()))
+        whole = frames[0] if len(frames) == 1 or loose.empty else pd.concat(frames)
+        return whole.sort_values(list(ORDER[table]), kind="stable")[chosen].reset_index(drop=True)
 
     def requests(self, trial: str) -> pd.DataFrame:
         """Per-request rows of a trial."""
-        import pandas as pd
-
-        return pd.read_parquet(self.folder(trial) / "requests.parquet")
+        return self._table(trial, "requests", REQUEST_COLUMNS)
 
     def telemetry(self, trial: str) -> pd.DataFrame:
         """Telemetry samples of a trial."""
-        import pandas as pd
-
-        return pd.read_parquet(self.folder(trial) / "telemetry.parquet")
+        return self._table(trial, "telemetry", TELEMETRY_COLUMNS)
 
     def engine(self, trial: str) -> pd.DataFrame:
         """What the engine told of itself through a trial; empty for a trial older than that."""
+        return self._table(trial, "engine", ENGINE_COLUMNS)
+
+    def quality(self, trial: str) -> pd.DataFrame:
+        """Outcomes of the questions that the quality gate asked a trial's server; empty where it asked none."""
+        return self._table(trial, "quality", QUALITY_COLUMNS)
+
+    def _table(self, trial: str, name: str, columns: Collection[str]) -> pd.DataFrame:
         import pandas as pd
 
-        from enginebench.tables import ENGINE_COLUMNS
+        view, night = self._found(trial)
+        found = view.table(night, trial, name)
+        return pd.DataFrame(columns=list(columns)) if found is None else found.to_pandas()
 
-        path = self.folder(trial) / "engine.parquet"
-        return pd.read_parquet(path) if path.exists() else pd.DataFrame(columns=list(ENGINE_COLUMNS))
-
-    def add_calibration(self, calibration: Calibration) -> Path:
+    def add_calibration(self, calibration: Calibration) -> str:
         """Keep what the load generator was found to be like; gives the file."""
         stamp = f"{datetime.fromisoformat(calibration.started_utc):%Y%m%dT%H%M%S}"
-        path = self.root / "calibrations" / f"{stamp}-{calibration.host}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(to_json(calibration), encoding="utf-8")
-        return path
+        name = f"calibrations/{stamp}-{calibration.host}.json"
+        self.place.write(name, to_json(calibration).encode())
+        return f"{self.url}/{name}"
 
-    def add_foreign(self, point: ForeignPoint) -> bool:
-        """Keep a point that another tool measured; gives False, and changes nothing, where it is kept already."""
-        home = self.root / "foreign" / point.tool / f"{point.identity()}.json"
-        if home.exists():
-            return False
-        home.parent.mkdir(parents=True, exist_ok=True)
-        aside = home.with_name(f"{_ASIDE}{home.stem}-{secrets.token_hex(4)}")
-        aside.write_text(to_json(point), encoding="utf-8")
-        _sync(aside)
-        aside.rename(home)
-        _sync(home.parent)
-        return True
+    def add_foreign(self, points: Sequence[ForeignPoint]) -> int:
+        """Keep points that another tool measured; gives how many of them were not kept already."""
+        return foreign.add(self.place, points)
 
     def foreign(self) -> Iterator[ForeignPoint]:
-        """Every kept point of other tools, by tool and identity; raises UserError naming one that can't be read."""
-        for path in sorted(self.root.glob("foreign/*/*.json")):
-            if not path.name.startswith(_ASIDE):
-                yield read(ForeignPoint, path)
+        """Every kept point of other tools, by tool and identity; raises UserError naming a file that can't be read."""
+        yield from foreign.kept(self.place)
 
-    def collect_leftovers(self, older_than_s: float = 86400.0) -> tuple[Path, ...]:
-        """Remove what writers that died left aside; gives what was removed."""
-        limit = time.time() - older_than_s
-        # By ctime: the copy of an old folder has its mtime, and its writer may be about to rename it.
-        left = [path for place in ("night=*", "foreign/*") for path in self.root.glob(f"{place}/{_ASIDE}*")]
-        found = [path for path in left if path.stat().st_ctime < limit]
-        for path in found:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
-        return tuple(found)
+    def compact(self) -> compact.Compacted:
+        """Gather finished nights' trials in big Parquet files; what is read stays the same."""
+        return compact.compact(self)
 
+    def prune(self, policy: Retention, *, dry: bool = False) -> tuple[prune.Pruned, ...]:
+        """Drop what `policy` keeps no longer, or with `dry` only tell it; results and their figures stay for ever."""
+        return prune.prune(self, policy, dry=dry)
 
-def _sync(*paths: Path) -> None:
-    """Bring files and folders to disk: what a rename makes visible before it, the folder it happened in after it."""
-    for path in paths:
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    def collect(self, older_than_s: float = 86400.0) -> tuple[str, ...]:
+        """Remove what nobody reads any more and is so old; gives what was removed."""
+        return collect.collect(self.place, older_than_s)

@@ -45,7 +45,7 @@ def night(options: argparse.Namespace) -> int:
     for line in done.failures:
         screen.print("failed", line, style="red", markup=False, highlight=False)
     pages = _build_site(options)
-    screen.print(f"{done.measured} runs measured now; {len(runs)} of this grid in {store.root}", highlight=False)
+    screen.print(f"{done.measured} runs measured now; {len(runs)} of this grid in {store.url}", highlight=False)
     screen.print(f"Dashboard: {pages.resolve().as_uri()}", highlight=False, soft_wrap=True)
     return 1 if done.failures else 0
 
@@ -123,52 +123,10 @@ def bench(options: argparse.Namespace) -> int:
 
 
 def results(options: argparse.Namespace) -> int:
-    """`enginebench results points|list|export|ingest|import|clean`."""
-    from enginebench import report
-    from enginebench.analysis.points import summarise_points
-    from enginebench.store import export
+    """`enginebench results ACTION`."""
+    from enginebench.commands import stored
 
-    store = Store(options.store)
-    if options.action == "clean":
-        for path in store.collect_leftovers():
-            print(f"removed {path}")
-        return 0
-    if options.action in ("export", "ingest", "import") and options.path is None:
-        raise mistake(f"results {options.action}", "no path", "name the file to write or what to take in")
-    if options.action == "import":
-        return _import(store, options.path, options.tool)
-    if options.action == "ingest":
-        taken = store.ingest(options.path)
-        print(f"{taken.trial}: {'taken in' if taken.taken else 'was there already'}")
-        return 0
-    runs = store.runs(**_filters(options.where))
-    if options.action == "export":
-        export(runs, options.path)
-        print(f"{len(runs)} runs in {options.path}")
-    elif options.action == "list":
-        report.show_runs(runs, console())
-    else:
-        report.show_points(summarise_points(runs), console())
-    return 0
-
-
-def _import(store: Store, path: Path, tool: str | None) -> int:
-    from enginebench import importers
-
-    if tool is None:
-        raise mistake("results import", "no --as", f"tell whose file it is; known: {', '.join(importers.names())}")
-    rows = importers.rows(tool, path)
-    refused = [row for row in rows if isinstance(row, importers.Refused)]
-    points = [row for row in rows if not isinstance(row, importers.Refused)]
-    new = sum([store.add_foreign(point) for point in points])
-    figures, same = sum(len(point.figures) for point in points), sum(len(point.same_as) for point in points)
-    print(
-        f"{path}: {len(rows)} rows in, {len(points)} points ({new} new, {len(points) - new} known already), "
-        f"{len(refused)} rows refused; {figures} figures, {same} of them defined as ours"
-    )
-    for row in refused:
-        print(f"{path}: {row}", file=sys.stderr)
-    return 1 if refused else 0
+    return int(getattr(stored, f"{options.action}_")(options))
 
 
 def convert(options: argparse.Namespace) -> int:
@@ -181,19 +139,11 @@ def convert(options: argparse.Namespace) -> int:
     return 0 if all(one.status() == "whole" for one in done.outcomes) else 1
 
 
-def _filters(where: list[str]) -> dict[str, str]:
-    wrong = [item for item in where if "=" not in item]
-    if wrong:
-        raise mistake(f"--where {wrong[0]}", "no `=` in it", "write KEY=VALUE, as engine=vllm")
-    pairs = (item.partition("=") for item in where)
-    return {key: value for key, _, value in pairs}
-
-
 def site(options: argparse.Namespace) -> int:
     """`enginebench site`."""
     from enginebench.site import serve
 
-    if not options.store.exists():
+    if not Store(options.store).place.exists():
         raise mistake(str(options.store), "no such results store", "name the folder that a night wrote to")
     index = _build_site(options)
     print(f"Dashboard: {index.resolve().as_uri()}")
@@ -205,7 +155,8 @@ def site(options: argparse.Namespace) -> int:
 def _build_site(options: argparse.Namespace) -> Path:
     from enginebench.site import build
 
-    return build(Store(options.store), options.pages or options.store / "site")
+    store = Store(options.store)
+    return build(store, options.pages or (store.local or assets.cache()) / "site")
 
 
 def doctor(options: argparse.Namespace) -> int:

@@ -1,0 +1,225 @@
+"""Where a store lies: a local folder or a prefix of an object store, through fsspec.
+
+Two promises carry the store: a file is there whole or not at all, and of several writers who create one file, one wins.
+A local file is written beside its name, brought to disk and then linked (create) or renamed (write); an object store's
+PUT is whole by itself, and creates with a condition that the store checks (`If-None-Match: *`, generation 0).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import fsspec
+
+from enginebench.errors import UserError, mistake
+from enginebench.records import record
+
+T = TypeVar("T")
+
+ASIDE = ".tmp-"
+"""Begins the name of a local file that is still being written, or whose writer died."""
+_EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs": "az", "abfss": "az"}
+"""Protocol to the extra of enginebench that brings its file system."""
+_RETRIES = {"retries": {"max_attempts": 8, "mode": "standard"}, "read_timeout": 30, "connect_timeout": 10}
+_OPTIONS: Mapping[str, Mapping[str, Any]] = {"s3": {"config_kwargs": _RETRIES}}
+"""Protocol to what its file system is opened with beyond the environment's own settings (`AWS_…`, `FSSPEC_…`)."""
+
+
+@record
+class Found:
+    """A file of a place."""
+
+    name: str
+    """Path below the place, with `/`."""
+    bytes: int
+    """Its size."""
+    changed_s: float
+    """When it was written, s since the epoch."""
+
+
+class Place:
+    """A folder of files by name. Raises UserError where it cannot be had or reached, one sentence each."""
+
+    def __init__(self, url: str | Path) -> None:
+        self.url = str(url).rstrip("/") or "/"
+        protocol, divider, _ = self.url.partition("://")
+        self.local = Path(self.url) if not divider or protocol in ("file", "local") else None
+        if self.local is not None:
+            self.local = Path(self.url.partition("://")[2] if divider else self.url)
+            if self.local.exists() and not self.local.is_dir():
+                raise mistake(self.url, "is no folder", "name the folder of the results store")
+        self.fs, self._root = self._open(protocol if divider else "file")
+
+    def _open(self, protocol: str) -> tuple[Any, str]:
+        try:
+            fs = fsspec.filesystem(
+                protocol, use_listings_cache=False, **_configured(protocol, _OPTIONS.get(protocol, {}))
+            )
+        except ImportError:
+            extra = _EXTRAS.get(protocol)
+            remedy = f"pip install 'enginebench[{extra}]'" if extra else "install the package that fsspec names for it"
+            raise mistake(self.url, f"no package for `{protocol}://` is installed", remedy) from None
+        except ValueError as error:
+            raise mistake(self.url, str(error), "name a folder, or a URL as s3://bucket/results") from None
+        return fs, fs._strip_protocol(self.url)
+
+    def path(self, name: str = "") -> str:
+        """The full path of a name for `fs`, without protocol."""
+        return f"{self._root}/{name}" if name else self._root
+
+    def arrow(self) -> Any:
+        """What pyarrow reads the place with: null for a local one, its own reader is the fastest."""
+        return None if self.local is not None else self.fs
+
+    def exists(self) -> bool:
+        """Whether there is anything at the place."""
+        return bool(self._asked(lambda: self.fs.exists(self.path())))
+
+    def read(self, name: str) -> bytes:
+        """The content of a file; raises FileNotFoundError."""
+        if self.local is not None:
+            return (self.local / name).read_bytes()
+        return bytes(self._asked(lambda: self.fs.cat_file(self.path(name))))
+
+    def has(self, name: str) -> bool:
+        """Whether a file is there."""
+        return bool(self._asked(lambda: self.fs.exists(self.path(name))))
+
+    def create(self, name: str, content: bytes) -> bool:
+        """Make a file that is not there yet; of several writers one gets True, and a file that is there stays."""
+        if self.local is not None:
+            aside = self._aside(self.local / name, content)
+            try:
+                os.link(aside, self.local / name)
+            except FileExistsError:
+                return False
+            finally:
+                aside.unlink()
+            _sync(aside.parent)
+            return True
+        try:
+            self._asked(lambda: self.fs.pipe_file(self.path(name), content, mode="create"))
+        except FileExistsError:
+            # Perhaps made by ourselves, in an attempt whose answer was lost: the caller knows its own content.
+            return False
+        return True
+
+    def write(self, name: str, content: bytes | Path) -> None:
+        """Make or replace a file, from bytes or from a local file."""
+        if self.local is not None:
+            aside = self._aside(self.local / name, content)
+            aside.replace(self.local / name)
+            _sync(aside.parent)
+        elif isinstance(content, Path):
+            self._asked(lambda: self.fs.put_file(str(content), self.path(name)))
+        else:
+            self._asked(lambda: self.fs.pipe_file(self.path(name), content))
+
+    def remove(self, name: str) -> None:
+        """Remove a file; one that is not there is as good. Local folders that become empty go with it."""
+        try:
+            self._asked(lambda: self.fs.rm_file(self.path(name)))
+        except FileNotFoundError:
+            return
+        if self.local is None:
+            return
+        for folder in (self.local / name).parents:
+            try:
+                if folder == self.local:
+                    return
+                folder.rmdir()
+            except OSError:
+                return  # it holds more
+
+    def folders(self, folder: str = "") -> list[str]:
+        """Names of the folders directly in a folder, sorted."""
+        return sorted(_last(one) for one in self._listed(folder) if one["type"] == "directory")
+
+    def find(self, folder: str) -> Iterator[Found]:
+        """Every file below a folder, by name; none where there is no such folder."""
+        found = self._asked(lambda: self.fs.find(self.path(folder), detail=True))
+        start = len(self.path()) + 1
+        for path, one in sorted(found.items()):
+            yield Found(name=path[start:], bytes=int(one["size"]), changed_s=_changed(one))
+
+    def names(self, folder: str) -> list[str]:
+        """Names of the whole files directly in a folder, without the folder, sorted."""
+        found = sorted(_last(one) for one in self._listed(folder) if one["type"] == "file")
+        return [name for name in found if not name.startswith(ASIDE)]
+
+    def _listed(self, folder: str) -> list[dict[str, Any]]:
+        try:
+            return list(self._asked(lambda: self.fs.ls(self.path(folder), detail=True)))
+        except FileNotFoundError:
+            return []
+
+    def _aside(self, home: Path, content: bytes | Path) -> Path:
+        """A file beside `home` with the content, brought to disk."""
+        aside = home.with_name(f"{ASIDE}{home.name}-{secrets.token_hex(4)}")
+        for left in reversed(range(5)):
+            home.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                if isinstance(content, Path):
+                    shutil.copyfile(content, aside)
+                else:
+                    aside.write_bytes(content)
+            except FileNotFoundError:
+                # A collector has just removed the folder, empty as it was.
+                if not left or not home.parent.parent.exists():
+                    raise
+            else:
+                break
+        _sync(aside)
+        return aside
+
+    def _asked(self, ask: Callable[[], T]) -> T:
+        """What an operation gives; of a remote place every failure but a missing or present file is a UserError."""
+        try:
+            return ask()
+        except (FileNotFoundError, FileExistsError, UserError):
+            raise
+        except Exception as error:
+            if self.local is not None:
+                raise
+            # The libraries of object stores raise classes of their own, which are not to be imported here.
+            words = str(error).strip() or type(error).__name__
+            raise mistake(
+                self.url, f"the object store cannot be used: {words}", "check address, credentials and network"
+            ) from error
+
+
+def _configured(protocol: str, ours: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of ours that the environment (`FSSPEC_S3_CONFIG_KWARGS` …) does not set."""
+    theirs = fsspec.config.conf.get(protocol, {})
+    return {name: value for name, value in ours.items() if name not in theirs}
+
+
+def _last(one: Mapping[str, Any]) -> str:
+    return str(one["name"]).rstrip("/").rpartition("/")[2]
+
+
+def _changed(one: Mapping[str, Any]) -> float:
+    for key in ("mtime", "LastModified", "last_modified", "updated", "created"):
+        value = one.get(key)
+        if isinstance(value, (int, float)):
+            return float(value)
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, datetime):
+            return (value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp()
+    return 0.0
+
+
+def _sync(path: Path) -> None:
+    """Bring a file or folder to disk: content before the rename that shows it, the folder after it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,113 @@
+"""What a part is made of: the rows of trials' folders, of their small files, of their results, of other parts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from enginebench.records import Result
+from enginebench.store import parts
+from enginebench.store.place import Place
+from enginebench.store.view import View
+
+ORDER: Mapping[str, tuple[str, ...]] = {"runs": ("night", "started_utc", "run"), "failures": ("night", "trial")}
+"""Tables that are made from results, and can be made anew, to the order of their rows."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that can be gone through again and again, to write them and to check what was written."""
+
+    schema: Any
+    """Of every table, a pyarrow schema."""
+    tables: Callable[[], Iterator[Any]]
+    """The rows, as pyarrow tables."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        return list(self.schema.names)
+
+
+def of_folders(view: View, night: str, trials: Sequence[str], table: str) -> Rows:
+    """A table of trials that are in folders, behind each other, with a column `trial` before the others."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    place = view.place
+    having = [trial for trial in trials if table in view.tables(night, trial)]
+    schemas = [
+        pq.read_schema(place.path(view.table_name(night, trial, table)), filesystem=place.arrow()) for trial in having
+    ]
+    whole = pa.unify_schemas(schemas, promote_options="permissive").with_metadata(schemas[-1].metadata)
+    whole = whole.insert(0, pa.field("trial", pa.string(), metadata={"meaning": "trial that left the row"}))
+
+    def tables() -> Iterator[Any]:
+        for trial in having:
+            found = view.table(night, trial, table)
+            assert found is not None
+            yield parts.brought(found.add_column(0, "trial", [[trial] * found.num_rows]), whole)
+
+    return Rows(schema=whole, tables=tables)
+
+
+def of_files(view: View, night: str, trials: Sequence[str]) -> Rows:
+    """A row a file, by name, so that all results are read without the logs between them.
+
+    Of a table its content here is its schema, serialized by Arrow: with it the table comes back as it was.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema(
+        [
+            pa.field("night", pa.string(), metadata={"meaning": "sweep it was measured in"}),
+            pa.field("trial", pa.string(), metadata={"meaning": "trial that left the file"}),
+            pa.field("name", pa.string(), metadata={"meaning": "the file's name"}),
+            pa.field("content", pa.binary(), metadata={"meaning": "the file as it was; of a table its Arrow schema"}),
+        ]
+    )
+
+    def content(trial: str, name: str) -> bytes | None:
+        if not name.endswith(".parquet"):
+            return view.file(night, trial, name)
+        where = view.place.path(view.table_name(night, trial, name.removesuffix(".parquet")))
+        return bytes(pq.read_schema(where, filesystem=view.place.arrow()).serialize())
+
+    def tables() -> Iterator[Any]:
+        for name in sorted({name for trial in trials for name in view.files[trial]}):
+            for trial in trials:
+                if name in view.files[trial]:
+                    yield pa.table([[night], [trial], [name], [content(trial, name)]], schema=schema)
+
+    return Rows(schema=schema, tables=tables)
+
+
+def derived(table: str, results: Iterable[Result]) -> Rows:
+    """A table that is made from results, in order."""
+    from enginebench.store.export import arrow_table
+    from enginebench.store.frames import failures_frame, runs_frame
+
+    frame = {"runs": runs_frame, "failures": failures_frame}[table](results)
+    made = arrow_table(frame.sort_values(list(ORDER[table]), kind="stable"))
+    return Rows(schema=made.schema, tables=lambda: iter([made]))
+
+
+def of_parts(place: Place, paths: Sequence[str], order: Sequence[str] | None) -> Rows:
+    """The rows of several parts of one table, part after part or, where they are few enough, in an order."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schemas = [pq.read_schema(place.path(path), filesystem=place.arrow()) for path in paths]
+    whole = pa.unify_schemas(schemas, promote_options="permissive").with_metadata(schemas[-1].metadata)
+
+    def tables() -> Iterator[Any]:
+        for path in paths:
+            for group in parts.groups(place, path):
+                yield parts.brought(group, whole)
+
+    if order is None:
+        return Rows(schema=whole, tables=tables)
+    ordered = pa.concat_tables(tables()).sort_by([(name, "ascending") for name in order])
+    return Rows(schema=whole, tables=lambda: iter([ordered]))

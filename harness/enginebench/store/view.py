@@ -1,0 +1,138 @@
+"""What a store holds at one moment: the newest manifest, and the whole trial folders that it does not name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from enginebench.errors import mistake
+from enginebench.records import Manifest, Result
+from enginebench.records.files import from_json
+from enginebench.store import manifests, parts
+from enginebench.store.place import ASIDE, Place
+
+MARKER = "result.json"
+"""The file that makes a trial's folder whole: written last."""
+
+
+def home(night: str, trial: str) -> str:
+    """Where the folder of a trial lies."""
+    return f"night={night}/trial={trial}"
+
+
+def nights(place: Place) -> list[str]:
+    """Nights that have folders of trials, whole or not."""
+    return [name.removeprefix("night=") for name in place.folders() if name.startswith("night=")]
+
+
+class View:
+    """See the module. Trials are counted once: by id, folders only where the manifest does not name them."""
+
+    def __init__(self, place: Place, known: Manifest = manifests.NONE, *, only: Sequence[str] | None = None) -> None:
+        """Look at `place`, at nights in `only` alone where it is given.
+
+        The manifest first: what a compactor takes over meanwhile is seen as a folder still, which it leaves for a day.
+        """
+        self.place = place
+        self.manifest = manifests.newest(place, known)
+        self.loose: dict[str, str] = {}
+        """Trial to night, of the folders that count."""
+        self.files: dict[str, list[str]] = {}
+        """Trial to the names of its files, of those folders."""
+        for night in nights(place) if only is None else only:
+            self._look(night)
+
+    def _look(self, night: str) -> None:
+        within: dict[str, list[str]] = {}
+        for one in self.place.find(f"night={night}"):
+            _, trial, name = one.name.split("/", 2)
+            if trial.startswith("trial=") and not name.rpartition("/")[2].startswith(ASIDE):
+                within.setdefault(trial.removeprefix("trial="), []).append(name)
+        compacted = frozenset(self.manifest.trials.get(night, ()))
+        for trial, names in within.items():
+            if MARKER in names and trial not in compacted:
+                self.loose[trial] = night
+                self.files[trial] = names
+
+    def compacted(self) -> Mapping[str, str]:
+        """Trial to night, of those in the manifest."""
+        return {trial: night for night, ids in self.manifest.trials.items() for trial in ids}
+
+    def parts(self, table: str, night: str | None = None) -> list[str]:
+        """Where the parts of a table lie, all or those that have trials of a night."""
+        return [one.path for one in self.manifest.parts if one.table == table and night in (None, *one.nights)]
+
+    def results(self, night: str | None = None) -> Iterator[tuple[str, Result]]:
+        """Night and result of every trial, or of one night's, in no order."""
+        for trial, its in self.loose.items():
+            if night in (None, its):
+                yield its, self.loose_result(trial)
+        found = parts.select(
+            self.place, self.parts("files", night), columns=["night", "trial", "content"], where={"name": MARKER}
+        )
+        for row in [] if found is None else found.to_pylist():
+            if night in (None, row["night"]):
+                yield row["night"], from_json(Result, row["content"], f"{self.place.url}: trial {row['trial']}")
+
+    def loose_result(self, trial: str) -> Result:
+        """The result in a trial's folder."""
+        name = f"{home(self.loose[trial], trial)}/{MARKER}"
+        return from_json(Result, self.place.read(name), f"{self.place.url}/{name}")
+
+    def file(self, night: str, trial: str, name: str) -> bytes | None:
+        """A file of a trial that is no table; null where it has none of the name."""
+        if trial in self.loose:
+            return self.place.read(f"{home(night, trial)}/{name}") if name in self.files[trial] else None
+        found = parts.select(
+            self.place, self.parts("files", night), columns=["content"], where={"trial": trial, "name": name}
+        )
+        return found["content"][0].as_py() if found is not None and found.num_rows else None
+
+    def table(self, night: str, trial: str, name: str) -> Any | None:
+        """A table of a trial, with the columns that it had; null where it left none of the name."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        if trial in self.loose:
+            if f"{name}.parquet" not in self.files[trial]:
+                return None
+            where = self.place.path(self.table_name(night, trial, name))
+            return pq.read_table(where, filesystem=self.place.arrow(), partitioning=None)
+        if (written := self.file(night, trial, f"{name}.parquet")) is None:
+            return None
+        schema = pa.ipc.read_schema(pa.py_buffer(written))
+        found = parts.select(self.place, self.parts(name, night), columns=schema.names, where={"trial": trial})
+        if found is not None and found.num_rows:
+            return parts.brought(found, schema)
+        if name in self.manifest.dropped.get(night, ()):
+            raise mistake(
+                f"{self.place.url}: trial {trial}",
+                f"retention has dropped the table `{name}` of night {night}",
+                "its figures are in the table of runs; keep such tables longer by `results prune --policy FILE`",
+            )
+        return schema.empty_table()
+
+    def table_name(self, night: str, trial: str, name: str) -> str:
+        """Where a table of a trial that is in a folder lies."""
+        return f"{home(night, trial)}/{name}.parquet"
+
+    def other_files(self, night: str, trial: str) -> Mapping[str, bytes]:
+        """Every file of a trial that is no table, `result.json` included, by name."""
+        if trial in self.loose:
+            names = [name for name in self.files[trial] if not name.endswith(".parquet")]
+            return {name: self.place.read(f"{home(night, trial)}/{name}") for name in names}
+        found = parts.select(
+            self.place, self.parts("files", night), columns=["name", "content"], where={"trial": trial}
+        )
+        rows = [] if found is None else found.to_pylist()
+        return {row["name"]: row["content"] for row in rows if not row["name"].endswith(".parquet")}
+
+    def tables(self, night: str, trial: str) -> list[str]:
+        """Names of the tables that a trial left and retention has not dropped."""
+        names = self.files.get(trial)
+        if names is None:
+            found = parts.select(self.place, self.parts("files", night), columns=["name"], where={"trial": trial})
+            names = [] if found is None else found["name"].to_pylist()
+        dropped = self.manifest.dropped.get(night, ()) if trial not in self.loose else ()
+        return sorted(stem for name in names if name.endswith(".parquet") and (stem := Path(name).stem) not in dropped)

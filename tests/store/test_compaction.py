@@ -1,0 +1,236 @@
+"""Compaction: what is read stays the same, other programs read it too, and the folders may go."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+from enginebench.errors import UserError
+from enginebench.records import ItemOutcome, RunKey
+from enginebench.store import Store, collect, compact, rows
+from enginebench.tables import write_quality
+from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial, finished
+
+TPS = "output_tps_per_accelerator"
+DAY_S = 86400
+
+
+def three(tmp_path: Path) -> Store:
+    """A store of two nights: two trials, one of them failed; and one with a gate's outcome."""
+    job = a_job(loads=(CLOSED, OPEN))
+    return a_store(
+        tmp_path,
+        a_trial("a", [a_run(0, **{TPS: 12.5}), a_run(1, point=1, marks=("stolen", "convoy"))], job=job),
+        a_trial("b", [], failure="the server ended"),
+        a_trial("c", [a_run(0, day=25)], night="2026-11-25"),
+    )
+
+
+def seen(store: Store) -> tuple[object, ...]:
+    """All that a reader can ask of it."""
+    trials = [result.trial for result in store.results()]
+    tables = [
+        getattr(store, name)(trial) for trial in trials for name in ("requests", "telemetry", "engine", "quality")
+    ]
+    return (list(store.results()), store.runs(), store.failures(), *tables)
+
+
+def same(one: tuple[object, ...], other: tuple[object, ...]) -> None:
+    assert one[0] == other[0]
+    for left, right in zip(one[1:], other[1:], strict=True):
+        pd.testing.assert_frame_equal(left, right)
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Sets the collector's clock forward by so many seconds."""
+    now = time.time()
+    return lambda seconds: monkeypatch.setattr(collect.time, "time", lambda: now + seconds)
+
+
+def test_what_is_read_stays_the_same_and_is_counted_once(tmp_path, later):
+    store = three(tmp_path)
+    before = seen(store)
+    done = store.compact()
+    assert (done.trials, done.sequence) == (3, 1)
+    same(seen(Store(store.url)), before)
+    later(DAY_S + 60)
+    assert sorted(store.collect()) == [f"night=2026-11-2{day}/trial={trial}" for day, trial in ("4a", "4b", "5c")]
+    assert not list(store.local.glob("night=*")), "no folder is left"
+    same(seen(Store(store.url)), before)
+    assert store.collect() == ()
+    assert store.compact().parts == 0, "nothing is left to do"
+
+
+def test_columns_and_filters_are_those_of_folders(tmp_path):
+    store = three(tmp_path)
+    chosen = ["series", "started_utc", TPS, "marks"]
+    before = store.runs(columns=chosen, night="2026-11-24")
+    store.compact()
+    after = store.runs(columns=chosen, night="2026-11-24")
+    pd.testing.assert_frame_equal(before, after)
+    assert list(after) == chosen
+    assert after["marks"].tolist() == [[], ["stolen", "convoy"]]
+    assert store.runs(trial="none").empty
+
+
+def test_what_comes_later_is_read_with_it_and_taken_over_by_the_next(tmp_path):
+    store = three(tmp_path)
+    store.compact()
+    store.ingest(finished(tmp_path / "d", a_trial("d", [a_run(0), a_run(1)])))
+    before = seen(store)
+    assert len(before[1]) == 5
+    assert store.compact().trials == 1
+    same(seen(store), before)
+    tables = [(part.table, part.nights) for part in store.view().manifest.parts]
+    assert len(tables) == len(set(tables)), "one part a table and night"
+
+
+def test_months_that_are_over_become_one_part_a_small_table(tmp_path):
+    nights = ("2026-09-29", "2026-09-30", "2026-10-01", "2026-11-01", "2026-11-02", "odd")
+    store = a_store(tmp_path, *(a_trial(f"t{index}", [a_run(0)], night=night) for index, night in enumerate(nights)))
+    before = seen(store)
+    compact.compact(store, datetime(2026, 11, 24, tzinfo=UTC))
+    same(seen(store), before)
+    spans = {table: [] for table in ("runs", "requests")}
+    for part in store.view().manifest.parts:
+        spans.get(part.table, []).append(part.nights)
+    assert sorted(spans["runs"]) == [nights[:2], nights[2:3], nights[3:4], nights[4:5], nights[5:]]
+    assert sorted(spans["requests"]) == [(night,) for night in nights]
+
+
+def test_the_same_trial_again_changes_nothing_once_its_folder_is_gone(tmp_path, later):
+    store = three(tmp_path)
+    store.compact()
+    later(DAY_S + 60)
+    store.collect()
+    folder = tmp_path / "finished" / "a"
+    assert not Store(store.url).ingest(folder).taken
+    text = (folder / "result.json").read_text()
+    (folder / "result.json").write_text(text.replace('"duration_ns": 3000000000', '"duration_ns": 2000000000'))
+    with pytest.raises(UserError, match="trial a is stored with other content"):
+        store.ingest(folder)
+    assert not list(store.local.glob("night=*"))
+
+
+def test_a_trial_comes_back_as_it_was(tmp_path, later):
+    store = three(tmp_path)
+    store.compact()
+    later(DAY_S + 60)
+    store.collect()
+    store.fetch("a", tmp_path / "again")
+    folder = tmp_path / "finished" / "a"
+    assert sorted(path.name for path in (tmp_path / "again").iterdir()) == sorted(
+        path.name for path in folder.iterdir()
+    )
+    for path in folder.iterdir():
+        if path.suffix == ".parquet":
+            assert pq.read_table(tmp_path / "again" / path.name).equals(pq.read_table(path)), path.name
+        else:
+            assert (tmp_path / "again" / path.name).read_bytes() == path.read_bytes(), path.name
+    other = Store(tmp_path / "other")
+    assert other.ingest(tmp_path / "again").taken
+    assert other.result("a") == store.result("a")
+
+
+def test_what_is_due_is_told_from_parts_as_from_folders(tmp_path):
+    store = three(tmp_path)
+    job_id, since = store.result("a").job_id, datetime(2026, 11, 1, tzinfo=UTC)
+    before = store.done(job_id, since)
+    assert before == {RunKey(point=0, repeat=0), RunKey(point=1, repeat=1)}
+    store.compact()
+    assert store.done(job_id, since) == before
+
+
+def test_of_two_compactors_one_is_first_and_the_other_leaves_nothing(tmp_path):
+    store = three(tmp_path)
+    view = store.view()
+    work = compact.Work(view, tmp_path, "2026-11")
+    work.take_in()
+    store.compact()
+    assert work.commit() is None
+    named = {part.path for part in store.view().manifest.parts}
+    assert {str(path.relative_to(store.local)) for path in store.local.glob("parts/*/*")} == named
+
+
+def test_earlier_manifests_and_parts_go_when_a_day_old(tmp_path, later):
+    store = three(tmp_path)
+    store.compact()
+    store.ingest(finished(tmp_path / "d", a_trial("d", [a_run(0)])))
+    first = {part.path for part in store.view().manifest.parts}
+    store.compact()
+    second = {part.path for part in store.view().manifest.parts}
+    assert store.collect() == ()
+    later(DAY_S + 60)
+    removed = set(store.collect())
+    assert removed >= (first - second) | {"manifests/00000001.json"}
+    assert not removed & second
+    assert [path.name for path in store.local.glob("manifests/*")] == ["00000002.json"]
+
+
+def test_a_part_of_before_a_column_is_read_in_full_and_made_anew(tmp_path, monkeypatch):
+    store = three(tmp_path)
+    derived = rows.derived
+
+    def older(table, results):
+        found = derived(table, results)
+        (made,) = found.tables()
+        made = made.drop_columns([name for name in ("series", TPS) if name in made.column_names])
+        return rows.Rows(schema=made.schema, tables=lambda: iter([made]))
+
+    before = seen(store)
+    monkeypatch.setattr(rows, "derived", older)
+    store.compact()
+    monkeypatch.undo()
+    same(seen(store), before)
+    assert store.compact().parts > 0
+    assert all("series" in pq.read_schema(path).names for path in store.local.glob("parts/runs/*")) is False
+    named = [store.local / part.path for part in store.view().manifest.parts if part.table == "runs"]
+    assert all("series" in pq.read_schema(path).names for path in named)
+    same(seen(store), before)
+
+
+def test_a_manifest_of_an_unknown_version_is_refused(tmp_path):
+    store = three(tmp_path)
+    store.compact()
+    path = store.local / "manifests" / "00000001.json"
+    path.with_name("00000002.json").write_text(path.read_text().replace("manifest/1", "manifest/2"))
+    with pytest.raises(UserError, match=r"00000002\.json: is of version `enginebench\.manifest/2`.*newer enginebench"):
+        Store(store.url).runs()
+
+
+def test_duckdb_polars_and_pandas_read_the_parts_without_us(tmp_path):
+    store = three(tmp_path)
+    store.compact()
+    ours = store.runs()
+    # As in the README.
+    newest = max(store.local.glob("manifests/*.json"))
+    parts = [str(store.local / p["path"]) for p in json.loads(newest.read_text())["parts"] if p["table"] == "runs"]
+    theirs = duckdb.read_parquet(parts, union_by_name=True).df()
+    assert sorted(theirs["run"]) == sorted(ours["run"])
+    assert pl.read_parquet(parts)[TPS].drop_nulls().to_list() == [12.5]
+    assert set(pd.concat(map(pd.read_parquet, parts))["engine"]) == set(ours["engine"])
+    requests = [str(store.local / part.path) for part in store.view().manifest.parts if part.table == "requests"]
+    counted = duckdb.sql(f"select trial, count(*) from read_parquet({requests}) group by 1 order by 1").fetchall()
+    assert counted == [("a", 4), ("c", 2)]
+
+
+def test_a_gate_s_outcomes_are_compacted_too(tmp_path):
+    store = three(tmp_path)
+    folder = finished(tmp_path / "g", a_trial("g", [a_run(0)]))
+    outcome = ItemOutcome(when="before", item=0, family="sums", right=True, answer="4", error=None)
+    write_quality([outcome], folder / "quality.parquet")
+    store.ingest(folder)
+    before = seen(store)
+    store.compact()
+    same(seen(store), before)
+    assert store.quality("g")["answer"].tolist() == ["4"]
+    assert store.quality("a").empty
