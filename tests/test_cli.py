@@ -33,6 +33,7 @@ OPTIONS = {
     "results compact": {"--store"},
     "results prune": {"--policy", "--dry-run", "--store"},
     "results clean": {"--store"},
+    "convert": {"project", "files", "--out"},
     "site": {"--serve", "--store", "--pages"},
     "calibrate": {"--concurrency", "--store"},
     "doctor": {"--cache"},

@@ -24,7 +24,7 @@ ORDER = (
     ("quality", "calibration"),
     ("trial",),
     ("store", "plan", "runners"),
-    ("analysis", "importers"),
+    ("analysis", "importers", "convert"),
     ("progress",),
     ("night",),
     ("report",),

@@ -75,7 +75,8 @@ def test_a_report_of_vllm_says_what_its_file_says():
     assert (point.input_tokens, point.output_tokens) == (16, 16)
     assert point.date == "2026-11-24T21:36:21Z"
     assert point.notes[0] == "measured by vllm-benchmark 0.32.0"
-    assert "in ms: latency.request_latency, latency.time_to_first_token" in point.notes
+    assert point.said["latency.time_to_first_token.units"] == "ms"
+    assert (point.said["stack.0.kind"], point.said["stack.0.accelerator.parallelism.tp"]) == ("inference_engine", 1)
     assert "a role" in point.unlike[ITL]
     assert "interpolated" in point.unlike["latency.time_to_first_token.p99"]
     assert "accelerator" in point.unlike["throughput.output_token_rate.mean"]
@@ -161,7 +162,7 @@ def test_what_was_observed_is_kept_series_left_out(edited):
 
     point = point_of(edited(change))
     assert point.figures["observability.components.0.aggregate.kv_cache_usage.mean"] == 42.5
-    assert "in percent: observability.components.0.aggregate.kv_cache_usage" in point.notes
+    assert point.said["observability.components.0.aggregate.kv_cache_usage.units"] == "percent"
     assert not any("series" in name for name in point.figures)
 
 

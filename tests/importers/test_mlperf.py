@@ -33,7 +33,7 @@ def point_of(name):
 def test_every_scenario_is_read(name, scenario):
     point = point_of(name)
     assert (point.tool, point.place, point.engine) == ("mlperf", 0, "PySUT")
-    assert f"Scenario: {scenario}" in point.notes
+    assert (point.said["Scenario"], point.said["Mode"]) == (scenario, "PerformanceOnly")
     assert point.figures["Per-query latency.Mean latency (ns)" if name == "mlperf_multi" else "Mean latency (ns)"] > 0
     # Every mean, percentile and rate says how it differs or what it is; least and most have no counterpart here.
     said = {*point.same_as, *point.unlike}
@@ -50,11 +50,11 @@ def test_figures_are_as_given_tokens_too():
     assert point.figures["Mean First Token latency (ns)"] == 50176120
     assert point.figures["Mean Time per Output Token (ns)"] == 4999948
     assert point.figures["99.90 percentile time to output token (ns)"] == 5016677
-    # Of the parameters what was asked of the load is kept, in words, and the rate of the arrivals.
+    # The parameters are what was asked: attributes as given, no figures; of arrivals the rate.
     assert (point.rate_rps, point.concurrency) == (200, None)
-    assert {"target_qps: 200", "ttft_latency (ns): 500000000", "min_query_count: 500"} <= {*point.notes}
-    assert not any("seed" in note for note in point.notes)
-    assert "qsl_rng_seed" not in point.figures
+    asked = {"target_qps": 200, "ttft_latency (ns)": 500000000, "min_query_count": 500, "qsl_rng_seed": 0}
+    assert asked.items() <= point.said.items()
+    assert not {*point.said} & {*point.figures}
     # The file says nothing of these.
     said = (point.tool_version, point.date, point.model, point.input_tokens, point.output_tokens)
     assert {*said, point.completed_requests, point.failed_requests} == {None}
@@ -113,7 +113,7 @@ def test_latencies_of_a_query_are_told_from_those_of_a_sample():
     assert not any("125274375" in note for note in point.notes)
     # Its requests come four at a time, which is no number in flight.
     assert point.concurrency is None
-    assert "samples_per_query: 4" in point.notes
+    assert point.said["samples_per_query"] == 4
 
 
 RESULTS = b"MLPerf Results Summary\nSUT name : a\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -55,11 +56,18 @@ def import_(options: argparse.Namespace) -> int:
     """Another tool's file into the store."""
     from enginebench import importers
 
-    points = importers.points(options.tool, options.path)
+    rows = importers.rows(options.tool, options.path)
+    refused = [row for row in rows if isinstance(row, importers.Refused)]
+    points = [row for row in rows if not isinstance(row, importers.Refused)]
     new = Store(options.store).add_foreign(points)
     figures, same = sum(len(point.figures) for point in points), sum(len(point.same_as) for point in points)
-    print(f"{options.path}: {len(points)} points, {new} of them new; {figures} figures, {same} of them defined as ours")
-    return 0
+    print(
+        f"{options.path}: {len(rows)} rows in, {len(points)} points ({new} new, {len(points) - new} known already), "
+        f"{len(refused)} rows refused; {figures} figures, {same} of them defined as ours"
+    )
+    for row in refused:
+        print(f"{options.path}: {row}", file=sys.stderr)
+    return 1 if refused else 0
 
 
 def compact_(options: argparse.Namespace) -> int:

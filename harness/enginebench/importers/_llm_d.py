@@ -32,7 +32,7 @@ _PER_DEPLOYMENT = "of the whole deployment; here it is per accelerator"
 
 
 def report_01(one: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any], dict[str, Any]]:
-    """Where the figures stand, what measured them and how it was asked, and ForeignPoint's fields."""
+    """Where the figures stand; what measured them, how it was asked and what `served`; ForeignPoint's fields."""
     scenario, load = one["scenario"], one["scenario"]["load"]
     asked, engines = load.get("args") or {}, (scenario.get("platform") or {}).get("engine") or []
     start = (one["metrics"].get("time") or {}).get("start")
@@ -43,7 +43,8 @@ def report_01(one: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, A
         "concurrency": asked.get("max_concurrency"),
         "rate_rps": asked.get("request_rate"),
     }
-    return one["metrics"], {"tool": load["name"]}, said
+    served = {key: scenario[key] for key in ("host", "platform", "model") if key in scenario}
+    return one["metrics"], {"tool": load["name"], "served": served}, said
 
 
 def report_02(one: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any], dict[str, Any]]:
@@ -63,7 +64,7 @@ def report_02(one: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, A
     }
     told = {key: results[key] for key in ("session_performance", "observability") if key in results}
     aggregate = (results.get("request_performance") or {}).get("aggregate") or {}
-    return told | aggregate, asked | {"native": load.get("native")}, said
+    return told | aggregate, asked | {"native": load.get("native"), "served": {"stack": parts}}, said
 
 
 def _same_of_all(values: Iterable[str | None]) -> str | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from enginebench.errors import UserError, mistake
+from enginebench.importers._rows import Refused, each, rows
 from enginebench.records import ForeignPoint, SameAs
 
 MS = 1e6
@@ -82,19 +83,22 @@ class Source:
         if missing:
             raise self.wrong(f"has no `{missing[0]}`, which every file of {self.tool} has")
 
-    def runs(self, *keys: str, settings: Container[str], said: Said, judged: Judged) -> Iterator[ForeignPoint]:
+    def runs(
+        self, *keys: str, settings: Container[str], said: Said, judged: Judged
+    ) -> Iterator[ForeignPoint | Refused]:
         """A point for each JSON object, all of which have `keys`: its figures stand at its top, among `settings`.
 
         For the files of vLLM's client and of those that come from it: `p99_ttft_ms` is a statistic, then what it is of.
         """
-        documents = self.documents()
-        for one in documents:
+
+        def point(place: int, one: Mapping[str, Any]) -> ForeignPoint:
             self.expect(one, *keys)
-        for place, one in enumerate(documents):
             figures = {name: value for name, value in one.items() if name not in settings}
             same, unlike = judged(one)
             percentiles = interpolated(figures.keys() - same.keys(), lambda name: name.partition("_")[0])
-            yield self.point(place, said(one), figures, same, percentiles | unlike)
+            return self.point(place, said(one), figures, same, percentiles | unlike)
+
+        yield from each(rows(self), point)
 
     def point(
         self,
@@ -126,6 +130,7 @@ class Source:
             output_tokens=number(said.get("output_tokens")),
             completed_requests=said.get("completed_requests"),
             failed_requests=said.get("failed_requests"),
+            said=said.get("said", {}),
             figures=kept,
             same_as={
                 name: SameAs(metric=metric, factor=factor) for name, (metric, factor) in same.items() if name in known

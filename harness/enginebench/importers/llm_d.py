@@ -38,8 +38,7 @@ class LlmD:
         tool = load.get("tool") or ""
         same, unlike = judged(tool, load.get("native") or {}, everything, units)
         notes = [f"measured by {tool or 'a tool not named'} {load.get('tool_version') or ''}".strip()]
-        for unit in sorted({*units.values()}):
-            notes.append(f"in {unit}: {', '.join(name for name in units if units[name] == unit)}")
+        said["said"] = flat(_by_place(load["served"])) | {f"{name}.units": unit for name, unit in units.items()}
         yield source.point(0, _counted(tool, everything, said), everything, same, unlike, notes)
 
 

@@ -1,8 +1,8 @@
 """MLPerf Inference's `mlperf_log_summary.txt`, which LoadGen writes of a performance run of any scenario.
 
 Read against LoadGen 6.0.17 (loadgen/results.cc, logging.cc, test_settings_internal.cc). A latency runs from when the
-query was due until the system under test, in the same process, reports it. What the file says in words, as VALID or
-INVALID and why, stands in the notes.
+query was due until the system under test, in the same process, reports it. VALID or INVALID, and why, stands in the
+notes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _RESULTS, _PARAMETERS = "MLPerf Results Summary", "Test Parameters Used"
 _PAIR = re.compile(r"(?:\* )?(.+?) *: +(.+)")
 _END = re.compile(r"(No|\d+) errors? encountered.*", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d+(\.\d+|(?:\.\d+)?e[+-]?\d+)?")
-_NO_LOAD = re.compile(r".*_seed|(print|accuracy|performance)_.*")
+_ATTRIBUTES = ("SUT name", "Scenario", "Mode")
 _REPORTED = "from when the query was due until the system under test reports it; here a client sends and reads"
 _BETWEEN = "between reports of the system under test, by the samples' own token counts; here a client reads the tokens"
 _RANK = "of n samples the one after n * p, however few they are; here a percentile needs enough of them"
@@ -58,13 +58,13 @@ class Mlperf:
         (figures, words), (asked, more) = _told(lines[:split]), _told(lines[split:])
         source.expect(words, "SUT name", "Scenario", "Result is")
         said = {
+            "said": {name: words[name] for name in _ATTRIBUTES if name in words} | asked,
             "engine": words["SUT name"],
             "concurrency": 1 if words["Scenario"].replace(" ", "") == "SingleStream" else None,
             # Elsewhere LoadGen makes it of a time or a rate that was expected.
             "rate_rps": asked.get("target_qps") if words["Scenario"] == "Server" else None,
         }
-        notes = [f"{key}: {value}".rstrip(": ") for key, value in (*words.items(), *more.items()) if key != "SUT name"]
-        notes += [f"{key}: {value}" for key, value in asked.items() if not _NO_LOAD.fullmatch(key)]
+        notes = [f"{key}: {value}".rstrip(": ") for key, value in {**words, **more}.items() if key not in _ATTRIBUTES]
         same = {"Samples per second": ("requests_rps_whole_run", 1.0)}
         found = {name: [why for like, why in _UNLIKE.items() if re.fullmatch(like, name)] for name in figures}
         unlike = {name: why[0] for name, why in found.items() if why}

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from enginebench.importers._rows import Refused
 from enginebench.importers._source import MS, PER_DEPLOYMENT, Source, counted_tokens
 from enginebench.records import ForeignPoint
 
@@ -28,7 +29,7 @@ _END = "until the last line of the stream, as `[DONE]`; here until the last even
 class SglangBench:
     """See the module."""
 
-    def read(self, path: Path) -> Iterator[ForeignPoint]:
+    def read(self, path: Path) -> Iterator[ForeignPoint | Refused]:
         """The runs in the file."""
         source = Source("sglang_bench", path, "SGLang's `bench_serving --output-file`")
         keys = ("backend", "completed", "mean_e2e_latency_ms", "mean_ttft_ms", "request_throughput")

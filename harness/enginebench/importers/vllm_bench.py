@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from enginebench.importers._rows import Refused
 from enginebench.importers._source import MS, PER_DEPLOYMENT, Source, counted_tokens
 from enginebench.records import ForeignPoint
 
@@ -31,7 +32,7 @@ _FIRST = "from the first event, which in a chat may hold a role and no token"
 class VllmBench:
     """See the module."""
 
-    def read(self, path: Path) -> Iterator[ForeignPoint]:
+    def read(self, path: Path) -> Iterator[ForeignPoint | Refused]:
         """The runs in the file."""
         source = Source("vllm_bench", path, "`vllm bench serve --save-result`")
         keys = ("endpoint_type", "model_id", "num_prompts", "completed", "request_throughput")
