@@ -4,7 +4,7 @@ The only writer of results.
 """
 
 from enginebench.store.compact import Compacted
-from enginebench.store.export import export
+from enginebench.store.export import export, export_as
 from enginebench.store.store import FILTERS, Ingested, Store
 
-__all__ = ["FILTERS", "Compacted", "Ingested", "Store", "export"]
+__all__ = ["FILTERS", "Compacted", "Ingested", "Store", "export", "export_as"]
