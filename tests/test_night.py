@@ -116,7 +116,8 @@ def test_a_second_night_on_the_same_store_is_refused(tmp_path):
     until(lambda: night.measured() >= 1, "the first run")
     code, _, errors = night.night()
     assert code == 2
-    assert errors == f"{night.store}: another night is running on this store; wait for it, or name another store\n"
+    remedy = "wait for it, or name another store"
+    assert errors == f"{night.store}: another night of this machine is running on this store; {remedy}\n"
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert_whole(night)
