@@ -73,8 +73,16 @@ def read_workload(path: Path) -> Workload:
 
 
 def read_hardware(path: Path) -> Hardware:
-    """The part in `path`; raises UserError."""
-    return named(Hardware, path)[0]
+    """The part in `path`; raises UserError, also for FLOP/s of a precision that it does not have."""
+    part, document = named(Hardware, path)
+    for name in part.dense_flops_per_s:
+        if name not in part.precisions:
+            raise mistake(
+                document.place(("dense_flops_per_s", name)),
+                f"`dense_flops_per_s.{name}`: the part has no {name}",
+                nearest(name, part.precisions),
+            )
+    return part
 
 
 def hardware(vendor: str, product: str) -> Hardware | None:
