@@ -14,7 +14,7 @@ _ASSUMED_BANDWIDTH = 1e12
 
 
 def run_seconds(deployment: Deployment, point: Point, part: Hardware | None, measured: Mapping[str, float]) -> float:
-    """Seconds one run takes: the series' median so far, else active weights read once a decoding step at peak bandwidth.
+    """Seconds one run takes: the series' median so far, else its active weights read once a step at peak bandwidth.
 
     The second is an upper bound on speed, so the estimate of a series never measured is a lower bound on time.
     """

@@ -27,8 +27,8 @@ def missing_support(engine: Engine, model: Model, precision: str, vendor: str, p
 def too_large(deployment: Deployment, device: Accelerator) -> str | None:
     """Why weights and the KV cache of one longest request exceed the memory; null if they fit.
 
-    Every replica has weights and a cache of its own, but experts that expert parallelism spreads over replicas are there
-    as often as its groups are. Heads of the cache that are fewer than the devices of a split are copied.
+    Every replica has weights and a cache of its own, but experts that expert parallelism spreads over replicas are
+    there once a group of it. Heads of the cache that are fewer than the devices of a split are copied.
     """
     model, split = deployment.model, deployment.parallelism
     weights = model.precisions[deployment.precision].weights_bytes

@@ -31,7 +31,9 @@ def plain(value: Any) -> Any:
     that are at their default."""
     if is_dataclass(value) and not isinstance(value, type):
         items = ((item, getattr(value, item.name)) for item in fields(value))
-        return {item.name: plain(held) for item, held in items if not (item.metadata and held == item.default)}
+        return {
+            item.name: plain(held) for item, held in items if not (item.metadata.get("later") and held == item.default)
+        }
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -65,7 +65,7 @@ class Architecture:
     experts_per_token: Positive | None = field(default=None, metadata=LATER)
     """Routed experts that one token passes in a layer; null: there are none."""
     kv_cache: tuple[KvLayers, ...] = field(default=(), metadata=LATER)
-    """What the KV cache holds, where it is not K and V of every layer, head and token; layers in none of it keep none."""
+    """What the KV cache holds, where it is not K and V of every layer, head and token; empty: it is."""
     state_bytes: Annotated[int, Ge(0)] = field(default=0, metadata=LATER)
     """What a sequence keeps beside it whatever its length, bytes: the state of linear attention."""
 
@@ -75,7 +75,7 @@ class Architecture:
         return self.kv_cache or (plain,)
 
     def expert_share(self) -> float:
-        """Share of the weights that are routed experts: what of the inactive ones all experts have, 0 where none are."""
+        """Share of the weights that are routed experts, by what of them is not active; 0 where there are none."""
         active, experts, taken = self.active_parameters, self.experts, self.experts_per_token
         if active is None or experts is None or taken is None or taken >= experts:
             return 0.0
@@ -165,7 +165,7 @@ class Model:
     """Source and date of the architecture's figures."""
 
     def kv_bytes(self, precision: str, tokens: int, tp: int = 1) -> int:
-        """Bytes that one sequence of so many tokens keeps on all devices of one replica, each layer's on `tp` of them."""
+        """Bytes that one sequence of so many tokens keeps on one replica's devices, each layer's on `tp` of them."""
         elements = sum(one.elements(tokens, tp) for one in self.architecture.kv_layers())
         return elements * self.precisions[precision].kv_bytes + self.architecture.state_bytes
 
