@@ -101,6 +101,13 @@ def _results(one: argparse.ArgumentParser) -> None:
     other = action("import", "take in what another tool measured")
     other.add_argument("path", type=Path, metavar="FILE")
     other.add_argument("--as", dest="tool", metavar="TOOL", required=True, help="whose file it is, as vllm_bench")
+    hidden = action("invalidate", "let a trial or run count no more, with a reason; the result itself stays as it is")
+    hidden.add_argument("what", metavar="TRIAL|RUN", help="its id")
+    back = action("withdraw", "take an invalidation back")
+    back.add_argument("id", metavar="ID", help="of the invalidation, as `results list` shows it")
+    for one in (hidden, back):
+        one.add_argument("--reason", required=True, metavar="TEXT", help="why, for all who read it")
+        one.add_argument("--author", metavar="NAME", help="who says so (default: git's user.name, else user@host)")
     action("compact", "gather trials in few Parquet files; what is read stays the same")
     pruned = action("prune", "drop rows, samples and logs older than a policy keeps them; results stay for ever")
     policy = Path("configs/retention.yaml")

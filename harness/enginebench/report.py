@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from enginebench.metrics import METRICS
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from enginebench.night import Planned
+    from enginebench.store import Correction
 
 SHOWN = ("output_tps_per_accelerator", "interactivity_mean_tps", "ttft_mean_ns", "tpot_mean_ns", "goodput_rps")
 """Metrics of the table of results."""
@@ -70,11 +72,18 @@ def show_points(points: pd.DataFrame, screen: Console) -> None:
         for row in part.sort_values(order).to_dict("records"):
             engine = f"{row['engine']} {row['engine_version']}"
             cells = [_cell(row, name) for name in SHOWN]
-            count = f"{row['starts']}×{figure(row['repeats'] / row['starts'])}"
-            table.add_row(row["workload"], row["load"], engine, count, *cells, quality(row), ", ".join(row["marks"]))
+            count = f"{row['starts']}×{figure(row['repeats'] / row['starts'])}" if row["starts"] else "0"
+            marks = ", ".join([*(["invalid"] if row["invalid"] else []), *row["marks"], *_reproduces(row)])
+            table.add_row(row["workload"], row["load"], engine, count, *cells, quality(row), marks)
         screen.print(table)
         for reason in sorted({reason for reasons in part["quality_reasons"] for reason in reasons}):
             screen.print(f"  quality: {reason}", highlight=False, soft_wrap=True)
+        for row in part[part["invalid_reasons"].map(bool)].sort_values(order).to_dict("records"):
+            what = (
+                f"all runs of {row['workload']} {row['load']}" if row["invalid"] else f"{row['workload']} {row['load']}"
+            )
+            words = f"  invalid, {what}, {row['engine']} {row['engine_version']}: {'; '.join(row['invalid_reasons'])}"
+            screen.print(words, highlight=False, markup=False, soft_wrap=True)
         told = zip(part["engine"], part["engine_version"], part["quality_lm_eval"], strict=True)
         for line in sorted({f"{name} {version}: {words}" for name, version, found in told for words in found}):
             screen.print(f"  lm-eval, {line}", highlight=False, soft_wrap=True)
@@ -95,6 +104,16 @@ def quality(row: Mapping[Hashable, Any]) -> str:
     verdict = "failed" if row["failed_quality"] else "passed" if passed is not None and bool(passed) else ""
     known = score is not None and score == score
     return " ".join(filter(None, [f"{score:.2f}" if known else "", verdict])) or "–"
+
+
+def _reproduces(row: Mapping[Hashable, Any]) -> list[str]:
+    """That a point or run was measured again to be compared, if so."""
+    return [f"reproduces {row['reproduces']}"] if isinstance(row["reproduces"], str) else []
+
+
+def _invalid(run: Mapping[Hashable, Any]) -> list[str]:
+    """Why a run counts no more, if so."""
+    return [f"invalid: {run['invalid']}"] if run.get("invalid") else []
 
 
 def _cell(row: Mapping[Hashable, Any], name: str) -> str:
@@ -176,9 +195,19 @@ def show_runs(runs: pd.DataFrame, screen: Console) -> None:
             str(row["load"]),
             str(row["repeat"]),
             *(figure(row[name] * METRICS[name].scale) for name in shown),
-            ", ".join(row["marks"]),
+            escape(", ".join([*row["marks"], *_reproduces(row), *_invalid(row)])),
         )
     screen.print(table)
+
+
+def show_corrections(corrections: Sequence[Correction], screen: Console) -> None:
+    """A line an invalidation, with its id, which `results withdraw` asks for, and what became of it."""
+    for one in corrections:
+        made, back = one.invalidation, one.withdrawal
+        words = f"invalidation {made.id} of {made.what}, {made.made_utc[:10]}: {made.words()}"
+        if back is not None:
+            words += f"; withdrawn {back.made_utc[:10]}: {back.reason} ({back.author})"
+        screen.print(words, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_calibration(found: Calibration, screen: Console) -> None:

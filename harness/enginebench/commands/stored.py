@@ -22,10 +22,12 @@ def points_(options: argparse.Namespace) -> int:
 
 
 def list_(options: argparse.Namespace) -> int:
-    """A line a run."""
+    """A line a run, and one a correction."""
     from enginebench import report
 
-    report.show_runs(_runs(options), report.console())
+    screen = report.console()
+    report.show_runs(_runs(options), screen)
+    report.show_corrections(Store(options.store).corrections(), screen)
     return 0
 
 
@@ -55,6 +57,26 @@ def import_(options: argparse.Namespace) -> int:
     figures, same = sum(len(point.figures) for point in points), sum(len(point.same_as) for point in points)
     print(f"{options.path}: {len(points)} points, {new} of them new; {figures} figures, {same} of them defined as ours")
     return 0
+
+
+def invalidate_(options: argparse.Namespace) -> int:
+    """A trial or run that counts no more."""
+    made = Store(options.store).invalidate(options.what, reason=options.reason, author=_author(options))
+    print(f"{made.what} is invalid from now on, by {made.author}; `enginebench results withdraw {made.id}` undoes it")
+    return 0
+
+
+def withdraw_(options: argparse.Namespace) -> int:
+    """An invalidation taken back."""
+    made = Store(options.store).withdraw(options.id, reason=options.reason, author=_author(options))
+    print(f"the invalidation {made.invalidation} is withdrawn, by {made.author}")
+    return 0
+
+
+def _author(options: argparse.Namespace) -> str:
+    from enginebench import environment
+
+    return environment.person() if options.author is None else str(options.author)
 
 
 def compact_(options: argparse.Namespace) -> int:

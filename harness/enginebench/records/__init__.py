@@ -2,6 +2,7 @@
 
 from enginebench.records.base import Scalar, content_hash, plain, record
 from enginebench.records.calibration import Calibration, CalibrationLevel
+from enginebench.records.correction import Invalidation, Withdrawal
 from enginebench.records.demand import (
     Attempt,
     Job,
@@ -40,6 +41,7 @@ from enginebench.records.quality import (
     Thresholds,
 )
 from enginebench.records.retention import Retention
+from enginebench.records.signing import SignedNight, SignedTrial
 from enginebench.records.stopping import PointStop, Stop, StopFigure, Until
 from enginebench.records.subject import (
     Accelerator,
@@ -89,6 +91,7 @@ __all__ = [
     "Failure",
     "ForeignPoint",
     "HubSource",
+    "Invalidation",
     "Inventory",
     "ItemOutcome",
     "Job",
@@ -126,6 +129,8 @@ __all__ = [
     "SameAs",
     "Scalar",
     "Segment",
+    "SignedNight",
+    "SignedTrial",
     "Slo",
     "Steps",
     "Stop",
@@ -136,6 +141,7 @@ __all__ = [
     "Usage",
     "Vendor",
     "VenvProvision",
+    "Withdrawal",
     "Workload",
     "content_hash",
     "plain",

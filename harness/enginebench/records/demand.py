@@ -137,6 +137,9 @@ class Attempt:
     until: Until | None = None
     """When a point needs no more of those runs, which are then the most; null: all are measured. Not part of the job:
     how often a figure is measured changes none."""
+    reproduces: str | None = None
+    """Id of the trial or run that is measured again to be compared with; null: measured for its night. Not part of the
+    job. A reproduction is a point of its own, which no night counts as its own or as fresh."""
 
 
 def series_id(deployment: Deployment, point: Point) -> str:

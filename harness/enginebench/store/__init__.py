@@ -4,7 +4,8 @@ The only writer of results.
 """
 
 from enginebench.store.compact import Compacted
+from enginebench.store.corrections import Correction
 from enginebench.store.export import export
 from enginebench.store.store import FILTERS, Ingested, Store
 
-__all__ = ["FILTERS", "Compacted", "Ingested", "Store", "export"]
+__all__ = ["FILTERS", "Compacted", "Correction", "Ingested", "Store", "export"]

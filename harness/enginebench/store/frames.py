@@ -95,6 +95,7 @@ def _row(result: Result, run: Run) -> dict[str, Any]:
         "harness_commit": result.environment.harness_commit,
         "host": result.environment.host,
         "dummy_weights": isinstance(d.model.source, DummySource),
+        "reproduces": result.attempt.reproduces,
         **_quality(result.quality),
         **{name: run.metrics.get(name) for name in METRICS},
     }
