@@ -17,6 +17,7 @@ OPTIONS = {
     "night": {"grid", "--again", "--site", "--store", "--cache", "--pages"},
     "plan": {"grid", "--site", "--store", "--cache"},
     "run": {"job", "--out", "--events", "--cache"},
+    "reproduce": {"what", "--dry-run", "--store", "--cache"},
     "bench": {
         *("url", "--model", "--tokenizer", "--backend", "--endpoint", "--dataset-name"),
         *("--random-input-len", "--random-output-len", "--random-prefix-len", "--num-prompts", "--num-warmups"),
@@ -108,6 +109,7 @@ def test_help_loads_nothing_heavy():
             "results: no trial or run `t`; see `enginebench ",
         ),
         (["results", "withdraw", "t", "--reason", "x"], "results: no invalidation `t`; see `enginebench results list`"),
+        (["reproduce", "t"], "results: no trial or run `t`; see `enginebench results list`"),
         (["results", "export", "runs.xls"], "runs.xls: no format `xls`; end the name with one of .csv"),
         (["results", "ingest", "."], ".: holds no result.json: the trial is not finished; "),
         (["results", "export", "gone/runs.csv"], "gone/runs.csv: no folder gone; make it, or name another file"),

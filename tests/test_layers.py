@@ -26,6 +26,7 @@ ORDER = (
     ("analysis", "importers"),
     ("progress",),
     ("night",),
+    ("reproduce",),
     ("report",),
     ("bench",),
     ("site", "doctor", "schema"),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enginebench.analysis.points import summarise_points
 from enginebench.metrics import METRICS
 from enginebench.records import Invalidation, Result, plain
-from enginebench.report import MEANINGS
+from enginebench.report import MEANINGS, server_command
 from enginebench.store import Store
 
 _IDENTITY = (
@@ -60,7 +59,6 @@ def _point(row: Mapping[Any, Any]) -> dict[str, Any]:
 def _trial(result: Result, store: Store, holding: Sequence[Invalidation], invalid: Mapping[str, str]) -> dict[str, Any]:
     job = result.attempt.job
     engine = result.engine
-    variables = "" if engine is None else "".join(f"{k}={shlex.quote(v)} " for k, v in engine.environment.items())
     return {
         "trial": result.trial,
         "night": result.attempt.night,
@@ -72,7 +70,7 @@ def _trial(result: Result, store: Store, holding: Sequence[Invalidation], invali
         "quality": plain(result.quality),
         "label": f"{job.deployment.model.name} on {job.deployment.engine} {job.deployment.engine_version}",
         "repeat_command": f"enginebench reproduce {result.trial} --store {store.url}",
-        "server_command": None if engine is None or not engine.argv else variables + shlex.join(engine.argv),
+        "server_command": server_command(engine),
         "environment": plain(result.environment),
         "engine": None
         if engine is None
