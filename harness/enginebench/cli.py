@@ -101,7 +101,9 @@ def _results(one: argparse.ArgumentParser) -> None:
             "--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value"
         )
     shown.add_argument("path", type=Path, metavar="FILE", help="its name ends in .csv .parquet .arrow .json or .prom")
-    action("ingest", "take in a finished trial's folder").add_argument("path", type=Path, metavar="FOLDER")
+    taken = action("ingest", "take in a finished trial's folder, or all trials of another store")
+    taken.add_argument("path", metavar="FOLDER|STORE", help="a trial's folder, a store's, or s3://…")
+    taken.add_argument("--verify", metavar="PUBKEY", help="only trials that are what this key (file or text) signed")
     other = action("import", "take in what another tool measured")
     other.add_argument("path", type=Path, metavar="FILE")
     other.add_argument("--as", dest="tool", metavar="TOOL", required=True, help="whose file it is, as vllm_bench")
@@ -112,6 +114,14 @@ def _results(one: argparse.ArgumentParser) -> None:
     for one in (hidden, back):
         one.add_argument("--reason", required=True, metavar="TEXT", help="why, for all who read it")
         one.add_argument("--author", metavar="NAME", help="who says so (default: git's user.name, else user@host)")
+    for name, words, kind in (
+        ("sign", "sign all trials of a night, so that others can verify them", "secret"),
+        ("verify", "tell whether a night is what was signed", "public"),
+    ):
+        signed = action(name, words)
+        signed.add_argument("night", metavar="NIGHT", help="as 2026-11-24")
+        held = f"a {kind} key of minisign's" + (", a file or its text" if kind == "public" else "")
+        signed.add_argument("--key", type=Path if kind == "secret" else str, required=True, metavar="KEY", help=held)
     action("compact", "gather trials in few Parquet files; what is read stays the same")
     pruned = action("prune", "drop rows, samples and logs older than a policy keeps them; results stay for ever")
     policy = Path("configs/retention.yaml")

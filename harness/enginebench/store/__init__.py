@@ -7,5 +7,6 @@ from enginebench.store.compact import Compacted
 from enginebench.store.corrections import Correction
 from enginebench.store.export import export
 from enginebench.store.store import FILTERS, Ingested, Store
+from enginebench.store.taking import Taken, take_in
 
-__all__ = ["FILTERS", "Compacted", "Correction", "Ingested", "Store", "export"]
+__all__ = ["FILTERS", "Compacted", "Correction", "Ingested", "Store", "Taken", "export", "take_in"]

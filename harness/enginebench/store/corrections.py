@@ -6,7 +6,6 @@ where those are read, so that compaction, signatures and copies know nothing of 
 
 from __future__ import annotations
 
-import re
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,13 +15,13 @@ from enginebench.errors import mistake
 from enginebench.records import Invalidation, Withdrawal, record
 from enginebench.records.files import from_json, to_json
 from enginebench.store.place import Place
+from enginebench.store.view import FILE_NAME
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FOLDER = "invalidations"
 _WITHDRAWN = ".withdrawn.json"
-_ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]*")
 
 
 @record
@@ -101,7 +100,7 @@ class Corrections:
         self.all()
         for one in others:
             identity = one.invalidation.id
-            if not _ID.fullmatch(identity):
+            if not FILE_NAME.fullmatch(identity):
                 raise mistake(f"invalidation `{identity}`", "cannot name a file", "take one that enginebench wrote")
             new += self._make(f"{identity}.json", one.invalidation)
             if one.withdrawal is not None:

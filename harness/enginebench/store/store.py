@@ -7,7 +7,6 @@ object store, and a crash leaves only files that nobody reads.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -33,7 +32,7 @@ from enginebench.store.columns import COLUMNS, OVERLAID
 from enginebench.store.corrections import Correction, Corrections, overlay
 from enginebench.store.place import Place
 from enginebench.store.rows import ORDER
-from enginebench.store.view import MARKER, View, home, nights
+from enginebench.store.view import FILE_NAME, MARKER, View, home, nights
 from enginebench.tables import ENGINE_COLUMNS, QUALITY_COLUMNS, REQUEST_COLUMNS, TELEMETRY_COLUMNS
 
 if TYPE_CHECKING:
@@ -41,7 +40,6 @@ if TYPE_CHECKING:
 
 FILTERS = ("night", "grid", "engine", "engine_version", "model", "workload", "status", "host", "trial")
 """Columns of the table of runs that can be filtered on."""
-_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:+@-]*")
 
 
 class NotStored(UserError):
@@ -78,6 +76,12 @@ class Store:
         self._manifest = view.manifest
         return view
 
+    def holds_trials(self) -> bool:
+        """Whether anything was ever stored at the place, or an object store is named."""
+        return self.local is None or any(
+            name == manifests.FOLDER or name.startswith("night=") for name in self.place.folders()
+        )
+
     def ingest(self, folder: Path) -> Ingested:
         """Copy a finished trial directory in; the same again changes nothing.
 
@@ -90,9 +94,9 @@ class Store:
         result = from_json(Result, content, str(marker))
         night, trial = result.attempt.night, result.trial
         for name in (night, trial):
-            if not _FILE_NAME.fullmatch(name):
+            if not FILE_NAME.fullmatch(name):
                 raise mistake(str(marker), f"`{name}` cannot name a folder", "take a file that enginebench wrote")
-        stored = self._stored(night, trial)
+        stored = self.stored(night, trial)
         if stored is None:
             for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != marker):
                 self.place.write(f"{home(night, trial)}/{path.relative_to(folder).as_posix()}", path)
@@ -103,7 +107,7 @@ class Store:
             raise mistake(str(folder), f"trial {trial} is stored with other content", "never edit a result")
         return Ingested(trial=trial, taken=False)
 
-    def _stored(self, night: str, trial: str) -> bytes | None:
+    def stored(self, night: str, trial: str) -> bytes | None:
         """The stored `result.json` of a trial; null where there is none."""
         try:
             return self.place.read(f"{home(night, trial)}/{MARKER}")
@@ -153,18 +157,8 @@ class Store:
 
     def fetch(self, trial: str, folder: Path) -> None:
         """Write a stored trial's files into a new `folder`, as it was; raises UserError if it is not stored."""
-        import pyarrow.parquet as pq
-
         view, night = self._found(trial)
-        folder.mkdir(parents=True)
-        for table in view.tables(night, trial):
-            found = view.table(night, trial, table)
-            if found is not None:
-                pq.write_table(found, folder / f"{table}.parquet", compression="zstd")
-        # The marker last, as whoever made the folder first wrote it.
-        for name, content in sorted(view.other_files(night, trial).items(), key=lambda one: one[0] == MARKER):
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_bytes(content)
+        view.fetch(night, trial, folder)
 
     def done(self, job_id: str, since: datetime, until: Until | None = None) -> frozenset[RunKey]:
         """Runs of a job measured at or after `since`, however their trial ended, and by `until` those not needed.
@@ -290,6 +284,10 @@ class Store:
     def withdraw(self, invalidation: str, *, reason: str, author: str) -> Withdrawal:
         """Let what an invalidation hides count again; raises UserError for an unknown one, and the second time."""
         return self._corrections.withdraw(invalidation, reason=reason, author=author)
+
+    def add_corrections(self, corrections: Sequence[Correction]) -> int:
+        """Take in another store's; gives how many records of them were not here."""
+        return self._corrections.add(corrections)
 
     def corrections(self) -> tuple[Correction, ...]:
         """Every invalidation, oldest first, and its withdrawal."""

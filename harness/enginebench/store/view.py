@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,10 @@ from enginebench.store.place import ASIDE, Place
 
 MARKER = "result.json"
 """The file that makes a trial's folder whole: written last."""
+
+
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:+@-]*")
+"""What a night, a trial and a file of one can be called: nothing that leads out of a folder."""
 
 
 def home(night: str, trial: str) -> str:
@@ -58,6 +63,31 @@ class View:
     def compacted(self) -> Mapping[str, str]:
         """Trial to night, of those in the manifest."""
         return {trial: night for night, ids in self.manifest.trials.items() for trial in ids}
+
+    def all(self) -> Mapping[str, str]:
+        """Trial to night, of every trial."""
+        return {**self.compacted(), **self.loose}
+
+    def trials(self, night: str) -> list[str]:
+        """Ids of a night's trials, sorted."""
+        return sorted({*self.manifest.trials.get(night, ()), *(one for one, its in self.loose.items() if its == night)})
+
+    def fetch(self, night: str, trial: str, folder: Path) -> None:
+        """Write a trial's files into a new `folder`, as it was; raises UserError for a name that leads elsewhere."""
+        import pyarrow.parquet as pq
+
+        folder.mkdir(parents=True)
+        for table in self.tables(night, trial):
+            found = self.table(night, trial, table)
+            if found is not None:
+                pq.write_table(found, folder / f"{table}.parquet", compression="zstd")
+        # The marker last, as whoever made the folder first wrote it.
+        for name, content in sorted(self.other_files(night, trial).items(), key=lambda one: one[0] == MARKER):
+            if not all(FILE_NAME.fullmatch(part) for part in name.split("/")):
+                # Another store may hold anything.
+                raise mistake(self.place.url, f"trial {trial} has a file `{name}`", "take no trial that does")
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
 
     def parts(self, table: str, night: str | None = None) -> list[str]:
         """Where the parts of a table lie, all or those that have trials of a night."""
