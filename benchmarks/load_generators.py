@@ -28,12 +28,12 @@ from typing import Any
 
 import bounded
 import numpy as np
-import tables
 import words_tokenizer
 from peers import CLIENTS, Client, Demand, Reported
 from referee import Referee, Truth, missing, referee
 
 import enginebench
+import tables
 
 TOKENS = 128
 REQUEST_S = 0.1 + (TOKENS - 1) * 0.01

@@ -16,6 +16,7 @@ from enginebench.records import (
     ClosedLoop,
     Deployment,
     DummySource,
+    EndpointProvision,
     Engine,
     EngineBuild,
     EngineInfo,
@@ -32,6 +33,7 @@ from enginebench.records import (
     Request,
     Result,
     Run,
+    Slo,
     Usage,
     Workload,
 )
@@ -119,6 +121,35 @@ def a_deployment(**changes: Any) -> Deployment:
     return replace(deployment, **changes)
 
 
+OTHER_DEPLOYMENT: dict[str, Any] = {
+    "engine": "other",
+    "engine_kind": "sglang",
+    "engine_version": "1.2.4",
+    "provision": EndpointProvision(kind="endpoint", url="http://127.0.0.1:8000"),
+    "model": a_model(source=HubSource(kind="hub", repository="someone/small", revision="9876fed")),
+    "precision": "fp8",
+    "vendor": "amd",
+    "product": "Other GPU",
+    "devices": 2,
+    "parallelism": Parallelism(tp=2),
+    "context_tokens": 4096,
+    "max_sequences": 32,
+    "prefix_cache": True,
+    "arguments": {"block-size": 32},
+    "environment": {"QUIET": "1"},
+}
+"""Field of a deployment to another value than a_deployment() has."""
+OTHER_POINT: dict[str, Any] = {
+    "workload": a_workload(isl_tokens=101),
+    "load": closed(5),
+    "requests": 17,
+    "warmup_requests": 5,
+    "at_least_s": 60.0,
+    "slo": Slo(ttft_ns=1),
+}
+"""Field of a point to another value than a_point() has."""
+
+
 def a_job(**changes: Any) -> Job:
     job = Job(
         deployment=a_deployment(),
@@ -135,7 +166,19 @@ def a_job(**changes: Any) -> Job:
 def an_attempt(**changes: Any) -> Attempt:
     """All runs of its job, unless told which."""
     job = changes.get("job", a_job())
-    return replace(Attempt(night="2026-11-24", grid="test", job=job, runs=job.run_keys()), **changes)
+    return replace(
+        Attempt(
+            night="2026-11-24",
+            grid="test",
+            job=job,
+            runs=job.run_keys(),
+            quality=None,
+            until=None,
+            chunk_times=True,
+            reproduces=None,
+        ),
+        **changes,
+    )
 
 
 def a_request(**changes: Any) -> Request:
@@ -174,6 +217,9 @@ def a_run(**changes: Any) -> Run:
         absent={"power_mean_w": "no sensor"},
         usage=Usage(server_cores=1.5, client_cores=0.25, neighbour_cores=0.0, stolen_cores=0.0),
         marks=(),
+        client=None,
+        intervals={},
+        spread_ns=None,
     )
     return replace(run, **changes)
 
@@ -189,6 +235,7 @@ def an_environment(**changes: Any) -> Environment:
         python="3.12.0",
         harness_version="0.1.0",
         harness_commit=None,
+        absent={"harness_commit": "not a checkout", "driver": "the part has none"},
     )
     return replace(environment, **changes)
 
@@ -196,6 +243,7 @@ def an_environment(**changes: Any) -> Environment:
 def an_engine_info(**changes: Any) -> EngineInfo:
     info = EngineInfo(
         lock_hash="0" * 16,
+        digest=None,
         installed=("engine==1.2.3",),
         argv=("engine", "serve", "two words"),
         environment={"QUIET": "1"},
@@ -203,6 +251,8 @@ def an_engine_info(**changes: Any) -> EngineInfo:
         model_path="/models/small",
         model_hash="0" * 64,
         model_revision="0123abc",
+        notes=(),
+        absent={"digest": "an environment is named by its lock hash"},
     )
     return replace(info, **changes)
 
@@ -222,6 +272,8 @@ def a_result(**changes: Any) -> Result:
         started_utc="2026-11-24T01:59:00+00:00",
         stage_ns={"start": 17_000_000_000, "measure": 60_000_000_000},
         runs=(a_run(),),
+        quality=None,
+        stops=(),
     )
     return replace(result, **changes)
 

@@ -41,8 +41,10 @@ WORKLOAD = "kind: synthetic\napi: completions\nisl_tokens: 12\nosl_tokens: 6\n"
 class ScriptedNight:
     """Files under one folder, and commands run on them."""
 
-    def __init__(self, folder: Path, *, grid: str = GRID, **script: Any) -> None:
+    def __init__(self, folder: Path, *, grid: str = GRID, place: str = "", **script: Any) -> None:
+        """`place`: the store where it is not the folder `results`."""
         self.folder = folder
+        self.place = place or str(folder / "results")
         self.store = folder / "results"
         self.grid = folder / "grids" / "test.yaml"
         self.pids = folder / "pids"
@@ -89,7 +91,7 @@ class ScriptedNight:
 
     def start_night(self, *words: str) -> subprocess.Popen[str]:
         """`enginebench night` on the grid."""
-        places = ["--site", str(self.folder / "here.yaml"), "--store", str(self.store)]
+        places = ["--site", str(self.folder / "here.yaml"), "--store", self.place]
         return self.start("night", str(self.grid), *places, "--cache", str(self.folder / "cache"), *words)
 
     def night(self, *words: str) -> tuple[int, str, str]:

@@ -61,7 +61,11 @@ def a_trial(
         status="failed" if failure else "complete",
         stage="measure" if failure else "done",
         failure=Failure(failure_class="crashed", message=failure, log_tail="last words") if failure else None,
-        engine=builders.an_engine_info(lock_hash=None, environment=environment or {}),
+        engine=builders.an_engine_info(
+            lock_hash=None,
+            reported_version=job.deployment.engine_version,
+            environment=environment or {},
+        ),
         runs=numbered,
     )
 
@@ -80,7 +84,16 @@ def a_quality(*, passed: bool | None = True, right: int | None = 33, reasons: tu
         agreement=None,
         reasons=reasons if passed is False else (),
     )
-    return Quality(passed=passed, reasons=reasons, task_version=1, reference=None, thresholds=None, checks=(check,))
+    return Quality(
+        passed=passed,
+        reasons=reasons,
+        task_version=1,
+        reference=None,
+        thresholds=None,
+        checks=(check,),
+        lm_eval=(),
+        lm_eval_version=None,
+    )
 
 
 def an_lm_eval_score(**changes: Any) -> LmEvalScore:

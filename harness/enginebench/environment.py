@@ -22,6 +22,12 @@ _GIT_S = 10
 
 def describe(accelerators: Sequence[Accelerator]) -> Environment:
     """This machine and this harness, with the accelerators that the trial uses."""
+    head = commit(Path(enginebench.__file__).resolve().parent)
+    absent = {} if head else {"harness_commit": "enginebench does not run from a checkout that git can tell of"}
+    if not accelerators:
+        absent |= dict.fromkeys(("accelerators", "driver"), "no accelerator was found")
+    elif not any(accelerator.driver for accelerator in accelerators):
+        absent["driver"] = "the part has none"
     return Environment(
         host=platform.node(),
         os=f"{platform.system()} {platform.release()}",
@@ -31,7 +37,8 @@ def describe(accelerators: Sequence[Accelerator]) -> Environment:
         accelerators=tuple(plain(accelerator) for accelerator in accelerators),
         python=platform.python_version(),
         harness_version=enginebench.__version__,
-        harness_commit=commit(Path(enginebench.__file__).resolve().parent),
+        harness_commit=head,
+        absent=absent,
     )
 
 

@@ -16,7 +16,7 @@ from enginebench.errors import mistake
 from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
 from enginebench.progress import Progress
 from enginebench.provision import channels
-from enginebench.records import Attempt, ClosedLoop, Result, content_hash, record, series_id
+from enginebench.records import Attempt, ClosedLoop, Result, content_hash, identify, record
 from enginebench.store import Store
 from enginebench.trial import partial, salvage
 
@@ -70,7 +70,9 @@ def plan_night(grid: Path, site: Path, store: Store, *, night: str, cache: Path,
     since = datetime.now(UTC) - timedelta(hours=resolved.grid.refresh_hours)
     fresh = {} if again else {job.id: store.done(job.id, since, plan.until) for job in plan.jobs}
     left = due(plan, night, fresh)
-    measured = _run_medians(store, {series_id(a.job.deployment, p) for a in left.attempts for p in a.job.points})
+    jobs = [attempt.job for attempt in left.attempts]
+    series = {one.series for job in jobs for one in identify(job.deployment, job.points)}
+    measured = _run_medians(store, series)
     return Planned(
         plan=plan,
         due=left,

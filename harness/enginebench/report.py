@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -60,8 +60,11 @@ def figure(value: float | None) -> str:
     return f"{value:.4g}"
 
 
-def show_points(points: pd.DataFrame, screen: Console) -> None:
-    """A table a night and model, engines and versions below each other: centre and 95 % interval of each metric."""
+def show_points(points: pd.DataFrame, screen: Console, notes: Iterable[str] = ()) -> None:
+    """A table a night and model, engines and versions below each other: centre and 95 % interval of each metric.
+
+    `notes` are what else a reader must know, a line each.
+    """
     for (night, model), part in points.groupby(["night", "model"]):
         table = Table(title=f"{model}, night {night} (95 % intervals in brackets)")
         for name in ("workload", "load", "engine", "n"):
@@ -99,6 +102,8 @@ def show_points(points: pd.DataFrame, screen: Console) -> None:
         )
         for mark in sorted({mark for marks in points["marks"] for mark in marks}):
             screen.print(f"  {mark}: {MEANINGS.get(mark, mark)}", highlight=False)
+    for note in notes:
+        screen.print(note, highlight=False, markup=False, soft_wrap=True)
 
 
 def quality(row: Mapping[Hashable, Any]) -> str:

@@ -80,6 +80,7 @@ def order(store: Store, what: str, cache: Path) -> Order:
         unknown.append("the engine's lock hash: its environment is not built here yet")
     elif info is not None:
         then["lock hash"], now["lock hash"] = info.lock_hash, prepared.lock_hash
+        then["engine digest"], now["engine digest"] = info.digest, prepared.digest
     if model is None:
         unknown += [] if endpoint else ["the model's hash: it is not here yet"]
     elif info is not None:
@@ -147,6 +148,7 @@ def _engine(info: EngineInfo | None) -> dict[str, str | None]:
         return {}
     return {
         "lock hash": info.lock_hash,
+        "engine digest": info.digest,
         "reported version": info.reported_version,
         "model hash": info.model_hash,
         "model revision": info.model_revision,

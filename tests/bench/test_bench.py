@@ -71,6 +71,7 @@ def test_figures_are_the_servers_and_the_json_is_as_vllms(tmp_path, scripted):
     rows = pd.read_parquet(tmp_path / "out.parquet")
     assert len(rows) == 40
     assert list(rows["run"].unique()) == ["run-0"]
+    assert set(rows["event_ns"].map(len)) == set(rows["events"]) == {6}, "kept with --save-detailed"
     # Four warm-ups and, as only the server knows the length of text, two first requests.
     assert len(engine.record()["requests"]) == 40 + 4 + 2
 
@@ -191,7 +192,9 @@ def test_nothing_but_failures_ends_with_1_and_keeps_them(tmp_path, scripted):
     assert "Serving Benchmark Result" not in output
     told = json.loads((tmp_path / "out.json").read_text())
     assert (told["completed"], told["failed"], told["mean_ttft_ms"]) == (0, 10, None)
-    assert len(pd.read_parquet(tmp_path / "out.parquet")) == 10
+    rows = pd.read_parquet(tmp_path / "out.parquet")
+    assert len(rows) == 10
+    assert rows["event_ns"].isna().all(), "without --save-detailed the times of events are not kept"
 
 
 def test_ctrl_c_ends_with_3_and_keeps_the_finished_runs(tmp_path, scripted):

@@ -17,9 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import bounded
 import peers
-import tables
 import words_tokenizer
 from tokenizers import Tokenizer
+
+import tables
 
 FILES = Path(__file__).parent / "peer_files"
 PEERS = [name for name in peers.CLIENTS if name != "enginebench"]

@@ -155,7 +155,9 @@ def test_a_file_without_keys_says_what_to_write(told: Told, text: str) -> None:
 
 def test_an_unknown_key_lists_only_keys_that_may_be_written(told: Told) -> None:
     (line,) = told(GOOD + "repeets: 3\n")
-    assert line.startswith("g:7: unknown key `repeets`; did you mean `repeats`? known: arguments, constraints, ")
+    assert line.startswith(
+        "g:7: unknown key `repeets`; did you mean `repeats`? known: arguments, chunk_times, constraints, "
+    )
     assert " name," not in line
 
 

@@ -20,7 +20,7 @@ from builders import (
 )
 from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
 from enginebench.plan.estimate import START_S
-from enginebench.records import Job, Replay, RunKey, Segment, Steps, series_id
+from enginebench.records import Job, Replay, RunKey, Segment, Steps, identify
 
 
 def plan_of(*jobs: Job) -> Plan:
@@ -37,6 +37,13 @@ def test_without_results_every_run_of_every_job_is_due() -> None:
     assert all(attempt.runs == ALL for attempt in left.attempts)
     assert all((attempt.night, attempt.grid) == ("2026-11-24", "test") for attempt in left.attempts)
     assert (left.runs_due, left.runs_fresh) == (18, 0)
+
+
+def test_whether_chunk_times_are_kept_is_told_to_every_attempt_and_changes_no_job() -> None:
+    left = due(replace(plan_of(A, B), chunk_times=True), "2026-11-24", {})
+    assert [attempt.chunk_times for attempt in left.attempts] == [True, True]
+    assert [attempt.job.id for attempt in left.attempts] == [A.id, B.id]
+    assert not due(plan_of(A), "2026-11-24", {}).attempts[0].chunk_times
 
 
 def test_only_fresh_runs_are_left_out_and_the_rest_keeps_its_order() -> None:
@@ -120,7 +127,7 @@ def test_a_part_that_nobody_described_is_estimated_all_the_same() -> None:
 
 
 def test_what_was_measured_counts_instead_also_of_another_version() -> None:
-    measured = {series_id(a_deployment(), a_point()): 7.5}
+    measured = {identify(a_deployment(), [a_point()])[0].series: 7.5}
     assert run_seconds(a_deployment(), a_point(), a_part(), measured) == 7.5
     assert run_seconds(a_deployment(engine_version="9.9"), a_point(), a_part(), measured) == 7.5
     assert run_seconds(a_deployment(), a_point(load=closed(1)), a_part(), measured) != 7.5
@@ -129,7 +136,8 @@ def test_what_was_measured_counts_instead_also_of_another_version() -> None:
 def test_an_attempt_takes_a_start_its_due_runs_and_the_warm_up_of_their_points() -> None:
     job = a_job(points=(a_point(requests=16, warmup_requests=4), a_point(load=closed(1), requests=8)))
     measured = {
-        series_id(job.deployment, point): seconds for point, seconds in zip(job.points, (10, 1000), strict=True)
+        identity.series: seconds
+        for identity, seconds in zip(identify(job.deployment, job.points), (10, 1000), strict=True)
     }
     three = an_attempt(job=job, runs=tuple(RunKey(point=0, repeat=repeat) for repeat in range(3)))
     assert job_seconds(three, a_part(), measured) == pytest.approx(START_S + 3 * 10 + 10 * 4 / 16)

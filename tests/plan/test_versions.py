@@ -8,7 +8,7 @@ from builders import a_build, a_grid, a_part, an_engine, an_inventory, resolved
 from enginebench.config import Grid
 from enginebench.config.schema import Exclude, Loads, Match
 from enginebench.plan import Plan, make_plan
-from enginebench.records import series_id
+from enginebench.records import identify
 
 OLD, NEW = an_engine(version="1.2.2"), an_engine()
 OTHER = an_engine(name="slow", kind="sglang", version="7.0")
@@ -41,7 +41,7 @@ def test_engines_and_versions_take_turns_forth_and_back() -> None:
 def test_a_version_is_stored_exactly_and_the_series_goes_on_over_it() -> None:
     new, old, other = plan_of(a_night()).jobs
     assert (old.deployment.engine, old.deployment.engine_version) == ("quick", "1.2.2")
-    ids = [series_id(job.deployment, job.points[0]) for job in (new, old, other)]
+    ids = [identify(job.deployment, job.points)[0].series for job in (new, old, other)]
     assert ids[0] == ids[1] != ids[2]
 
 

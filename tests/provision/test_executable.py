@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+from pathlib import Path
+
 import pytest
 
 from enginebench.errors import TrialError
@@ -29,7 +32,19 @@ def test_a_command_is_found_on_the_path(command, cache, monkeypatch):
     assert found.executable == command
     assert (found.python, found.url, found.lock_hash, found.installed) == (None, None, None, ())
     assert found.notes == (f"{command} was installed already: its versions are not recorded",)
+    assert found.digest == f"sha256:{hashlib.sha256(command.read_bytes()).hexdigest()}"
+    assert found.absent == {"lock_hash": found.notes[0]}
     assert not cache.exists()
+
+
+def test_a_command_that_may_not_be_read_has_no_digest_and_says_so(command, cache, monkeypatch):
+    def refuse(self, mode):
+        raise PermissionError(13, "Permission denied")
+
+    # Root, which tests may run as, reads every file.
+    monkeypatch.setattr(Path, "open", refuse)
+    found = prepared(command, cache)
+    assert (found.digest, found.absent["digest"]) == (None, f"{command} may not be read")
 
 
 def test_a_command_may_be_named_by_its_path(command, cache):

@@ -55,6 +55,7 @@ def test_a_folder_is_used_where_it_is_with_the_hash_of_its_weights(folder, model
     ready = local(folder, model, cache)
     assert (ready.path, ready.revision, ready.notes) == (folder, None, ())
     assert ready.weights_hash == sha256(b"firstsecond")
+    assert ready.absent == {"model_revision": "a folder does not tell what revision it is of"}
 
 
 def test_weights_are_hashed_in_the_order_of_their_names(folder, model, cache):
@@ -92,7 +93,9 @@ def test_weights_are_hashed_once_and_again_when_they_change(folder, model, cache
 def test_older_weights_are_hashed_too_and_none_give_null(folder, model, cache):
     for path in folder.glob("*.safetensors"):
         path.unlink()
-    assert local(folder, model, cache).weights_hash is None
+    ready = local(folder, model, cache)
+    assert ready.weights_hash is None
+    assert ready.absent["model_hash"] == "the folder holds neither *.safetensors nor *.bin"
     (folder / "pytorch_model.bin").write_bytes(b"pickled")
     assert local(folder, model, cache).weights_hash == sha256(b"pickled")
 
@@ -104,6 +107,7 @@ def test_a_dummy_is_a_configuration_and_a_tokenizer_and_is_marked(model, cache):
     assert json.loads((ready.path / "tokenizer_config.json").read_text())["tokenizer_class"]
     assert list(ready.path.glob("*.safetensors")) == []
     assert (ready.revision, ready.weights_hash) == (None, None)
+    assert set(ready.absent) == {"model_revision", "model_hash"}
     assert ready.notes == ("dummy weights: random, made by the engine",)
 
 

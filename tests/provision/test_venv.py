@@ -30,6 +30,7 @@ def test_an_environment_holds_the_pins_and_nothing_else(shelf, cache, pinned):
     assert prepared.installed == ("one==1.0", "other-one==1.0")
     assert prepared.lock_hash == hashlib.sha256(b"one==1.0\nother-one==1.0").hexdigest()[:16]
     assert prepared.notes == ()
+    assert (prepared.digest, prepared.absent) == (None, {"digest": "an environment is named by its lock hash"})
     assert prepared.url is None
     assert inside(prepared, "import one; print(one.VERSION)") == "1.0"
     assert inside(prepared, "import sys; print(sys.prefix)") == prepared.environment["VIRTUAL_ENV"]

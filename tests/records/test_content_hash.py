@@ -9,49 +9,30 @@ from typing import Any
 
 import pytest
 
-from builders import a_deployment, a_job, a_model, a_point, a_workload, an_architecture, closed, opened
+from builders import (
+    OTHER_DEPLOYMENT,
+    OTHER_POINT,
+    a_deployment,
+    a_job,
+    a_model,
+    a_point,
+    an_architecture,
+    closed,
+    opened,
+)
 from enginebench.records import (
     Deployment,
-    EndpointProvision,
     ExecutableProvision,
-    HubSource,
     Job,
-    Parallelism,
     Point,
     Precision,
-    Slo,
     VenvProvision,
     content_hash,
+    identify,
     plain,
     record,
-    series_id,
 )
 
-OTHER_DEPLOYMENT: dict[str, Any] = {
-    "engine": "other",
-    "engine_kind": "sglang",
-    "engine_version": "1.2.4",
-    "provision": EndpointProvision(kind="endpoint", url="http://127.0.0.1:8000"),
-    "model": a_model(source=HubSource(kind="hub", repository="someone/small", revision="9876fed")),
-    "precision": "fp8",
-    "vendor": "amd",
-    "product": "Other GPU",
-    "devices": 2,
-    "parallelism": Parallelism(tp=2),
-    "context_tokens": 4096,
-    "max_sequences": 32,
-    "prefix_cache": True,
-    "arguments": {"block-size": 32},
-    "environment": {"QUIET": "1"},
-}
-OTHER_POINT: dict[str, Any] = {
-    "workload": a_workload(isl_tokens=101),
-    "load": closed(5),
-    "requests": 17,
-    "warmup_requests": 5,
-    "at_least_s": 60.0,
-    "slo": Slo(ttft_ns=1),
-}
 OTHER_JOB: dict[str, Any] = {
     "deployment": a_deployment(devices=2),
     "points": (a_point(),),
@@ -143,6 +124,11 @@ def test_what_json_cannot_say_has_no_id(value: float) -> None:
 # Series
 
 
+def series(deployment: Deployment, point: Point) -> str:
+    (identity,) = identify(deployment, [point])
+    return identity.series
+
+
 @pytest.mark.parametrize(
     "changes",
     [
@@ -153,18 +139,18 @@ def test_what_json_cannot_say_has_no_id(value: float) -> None:
     ],
 )
 def test_a_series_goes_on_over_versions_and_pins(changes: dict[str, Any]) -> None:
-    assert series_id(a_deployment(**changes), a_point()) == series_id(a_deployment(), a_point())
+    assert series(a_deployment(**changes), a_point()) == series(a_deployment(), a_point())
 
 
 @pytest.mark.parametrize("name", sorted(set(OTHER_DEPLOYMENT) - {"engine", "engine_version", "provision"}))
 def test_a_series_ends_where_anything_else_of_the_deployment_changes(name: str) -> None:
     changed = a_deployment(**{name: OTHER_DEPLOYMENT[name]})
-    assert series_id(changed, a_point()) != series_id(a_deployment(), a_point())
+    assert series(changed, a_point()) != series(a_deployment(), a_point())
 
 
 @pytest.mark.parametrize("name", sorted(OTHER_POINT))
 def test_a_series_ends_where_its_point_changes(name: str) -> None:
-    assert series_id(a_deployment(), a_point(**{name: OTHER_POINT[name]})) != series_id(a_deployment(), a_point())
+    assert series(a_deployment(), a_point(**{name: OTHER_POINT[name]})) != series(a_deployment(), a_point())
 
 
 # Records

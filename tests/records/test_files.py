@@ -40,6 +40,7 @@ from enginebench.records import (
     EngineInfo,
     ExecutableProvision,
     Failure,
+    ForeignPoint,
     HubSource,
     Inventory,
     Job,
@@ -51,10 +52,12 @@ from enginebench.records import (
     Parallelism,
     Point,
     Precision,
+    QualityRequest,
     Request,
     Result,
     Run,
     RunKey,
+    Until,
     Usage,
     VenvProvision,
     Workload,
@@ -107,13 +110,23 @@ RATE = st.floats(0, allow_nan=False, allow_infinity=False, exclude_min=True)
 LOAD = st.builds(ClosedLoop, concurrency=COUNT) | st.builds(OpenLoop, rate_rps=RATE)
 POINT = st.builds(Point, load=LOAD, workload=st.builds(Workload))
 JOB = st.builds(Job, deployment=DEPLOYMENT, points=st.lists(POINT, min_size=1, max_size=2).map(tuple), repeats=COUNT)
-ATTEMPT = st.builds(Attempt, job=JOB, runs=st.lists(st.builds(RunKey), min_size=1, max_size=2).map(tuple))
+UNTIL = st.builds(Until, within=st.floats(0.001, 0.5), seconds=st.none() | st.floats(1, 1e6))
+QUALITY = st.builds(QualityRequest, items=st.integers(0, 500))
+ATTEMPT = st.builds(
+    Attempt,
+    job=JOB,
+    runs=st.lists(st.builds(RunKey), min_size=1, max_size=2).map(tuple),
+    quality=st.none() | QUALITY,
+    until=st.none() | UNTIL,
+)
 RUN = st.builds(
     Run,
     usage=st.none()
     | st.builds(Usage, server_cores=FINITE, client_cores=FINITE, neighbour_cores=FINITE, stolen_cores=FINITE),
     metrics=st.dictionaries(st.text(max_size=5), st.none() | FINITE, max_size=3),
     marks=st.lists(st.text(max_size=5), max_size=2).map(tuple),
+    client=st.none(),
+    intervals=st.dictionaries(st.text(max_size=5), st.tuples(FINITE, FINITE), max_size=2),
 )
 
 
@@ -205,17 +218,37 @@ def test_a_mistake_is_one_line_that_names_file_key_and_remedy(change: Callable[[
 
 
 @pytest.mark.parametrize(
-    ("kind", "known"),
-    [(Result, "enginebench.result/1"), (Attempt, "enginebench.job/1"), (Calibration, "enginebench.calibration/1")],
+    ("kind", "future", "known"),
+    [
+        (Result, "enginebench.result/3", "`enginebench.result/1`, `enginebench.result/2`"),
+        (Attempt, "enginebench.job/3", "`enginebench.job/1`, `enginebench.job/2`"),
+        (Calibration, "enginebench.calibration/2", "`enginebench.calibration/1`"),
+        (ForeignPoint, "enginebench.foreign/2", "`enginebench.foreign/1`"),
+    ],
 )
-def test_a_file_of_a_future_version_is_refused_in_one_sentence(kind: type, known: str) -> None:
-    future = known.replace("/1", "/2")
+def test_a_file_of_a_future_version_is_refused_in_one_sentence(kind: type, future: str, known: str) -> None:
     with pytest.raises(UserError) as caught:
         from_json(kind, json.dumps({"format": future, "new": {"deep": 1}}), "x/the.json")
     assert str(caught.value) == (
-        f"x/the.json: is of version `{future}`, and enginebench {__version__} reads `{known}` there; "
+        f"x/the.json: is of version `{future}`, and enginebench {__version__} reads {known} there; "
         "take a newer enginebench"
     )
+
+
+@pytest.mark.parametrize("kind", [Result, Attempt, Calibration, ForeignPoint])
+def test_a_file_that_names_no_format_is_refused(kind: type) -> None:
+    with pytest.raises(UserError) as caught:
+        from_json(kind, json.dumps({"trial": "t"}), "x/the.json")
+    assert str(caught.value) == (
+        "x/the.json: has no `format`, which names its version; take a file that this version of enginebench wrote"
+    )
+
+
+def test_an_attempt_within_a_result_that_names_no_format_is_refused() -> None:
+    result = json.loads(to_json(a_result()))
+    del result["attempt"]["format"]
+    with pytest.raises(UserError, match="has no `format` in `attempt`, which names its version; "):
+        from_json(Result, json.dumps(result), "result.json")
 
 
 def test_a_future_version_within_a_file_is_refused_by_its_place() -> None:
@@ -225,7 +258,7 @@ def test_a_future_version_within_a_file_is_refused_by_its_place() -> None:
         from_json(Result, json.dumps(result), "result.json")
     assert str(caught.value) == (
         f"result.json: is of version `enginebench.job/12` in `attempt`, and enginebench {__version__} reads "
-        "`enginebench.job/1` there; take a newer enginebench"
+        "`enginebench.job/1`, `enginebench.job/2` there; take a newer enginebench"
     )
 
 
@@ -237,7 +270,9 @@ def test_no_newer_enginebench_is_asked_for_where_none_would_read_the_file(given:
     with pytest.raises(UserError) as caught:
         from_json(Attempt, with_change(lambda data: data.update(format=given)), "job.json")
     (mistake,) = caught.value.mistakes
-    assert mistake.problem == f"is of version `{given}`, and enginebench {__version__} reads `enginebench.job/1` there"
+    assert mistake.problem == (
+        f"is of version `{given}`, and enginebench {__version__} reads `enginebench.job/1`, `enginebench.job/2` there"
+    )
     assert mistake.remedy == "take a file that this version of enginebench wrote"
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import s3fs
 
 import s3_server
 from enginebench import environment
@@ -290,6 +291,8 @@ def test_on_an_object_store_too(tmp_path, monkeypatch):
     with s3_server.serving() as client:
         for name, value in client.items():
             monkeypatch.setenv(name, value)
+        # One made for another test's server would be taken again.
+        s3fs.S3FileSystem.clear_instance_cache()
         store = Store("s3://bench/corrected")
         store.ingest(finished(tmp_path / "t", a_trial("t", [tps(0, 1.0), tps(1, 2.0)])))
         made = invalidate(store, "t.0.0")

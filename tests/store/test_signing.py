@@ -14,6 +14,7 @@ import minisign
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import s3fs
 
 import s3_server
 from enginebench.errors import UserError
@@ -276,6 +277,8 @@ def test_over_an_object_store(tmp_path, keys, monkeypatch):
     with s3_server.serving() as client:
         for name, value in client.items():
             monkeypatch.setenv(name, value)
+        # One made for another test's server would be taken again.
+        s3fs.S3FileSystem.clear_instance_cache()
         store = Store("s3://bench/signed")
         store.ingest(finished(tmp_path / "t", a_trial("t", [a_run(0)])))
         signing.sign(store, NIGHT, keys.secret_key)

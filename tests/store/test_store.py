@@ -79,7 +79,7 @@ def test_an_unfinished_folder_is_refused(tmp_path, folder):
 @pytest.mark.parametrize(
     ("key", "value", "words"),
     [
-        ("format", "enginebench.result/2", "is of version `enginebench.result/2`, and enginebench "),
+        ("format", "enginebench.result/3", "is of version `enginebench.result/3`, and enginebench "),
         ("invented", 1, "invented: "),
         ("job_id", 5, "job_id: "),
     ],
@@ -154,7 +154,7 @@ def test_filters(tmp_path):
 
 
 def test_an_unknown_filter_is_refused_and_the_known_ones_are_told(tmp_path):
-    with pytest.raises(UserError, match=r"filter `colour`: no such filter; known: night, grid, engine, .*trial"):
+    with pytest.raises(UserError, match=r"filter `colour`: no such filter; known: night, grid, engine, .*job_id"):
         Store(tmp_path).runs(colour="red")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import statistics
@@ -12,7 +13,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from enginebench import config, runners
+from enginebench import config, runners, tables
 from enginebench.plan import due, make_plan
 from enginebench.records import EndpointProvision, Result
 from enginebench.records.files import read, to_json
@@ -216,7 +217,33 @@ def test_a_killed_trial_takes_its_server_with_it_and_is_salvaged_by_the_next(tmp
     saved = read(Result, tmp_path / "out-interrupted" / "result.json")
     assert saved.status == "interrupted"
     assert len(saved.runs) >= 1
+    assert all(one.metrics["itl_mean_ns"] > 30 * MS for one in saved.runs)
+    rows = tables.read_table(tmp_path / "out-interrupted" / "requests.parquet", "requests")
+    assert list(dict.fromkeys(rows["run"].to_pylist())) == [one.id for one in saved.runs]
+    assert min(rows["itl_max_ns"].to_pylist()) > 30 * MS
     assert len(result(night).runs) == RUNS
+
+
+def test_chunk_times_are_kept_where_the_grid_asks_and_change_neither_figures_nor_the_job(tmp_path):
+    night = ScriptedNight(tmp_path)
+    kept, ids, figures = {}, set(), {}
+    for asked in (False, True):
+        night.grid.write_text(f"{GRID}chunk_times: {str(asked).lower()}\n")
+        assert run(night)[0] == 0
+        done = result(night)
+        assert done.attempt.chunk_times is asked
+        ids.add(done.job_id)
+        figures[asked] = {name for one in done.runs for name, value in one.metrics.items() if value is not None}
+        kept[asked] = tables.read_table(tmp_path / "out" / "requests.parquet", "requests")
+        (tmp_path / "out").rename(tmp_path / f"out of {asked}")
+    assert len(ids) == 1, "what is kept of a run is no part of the job"
+    assert figures[False] == figures[True] >= {"itl_mean_ns", "itl_p50_ns"}
+    assert kept[False]["event_ns"].null_count == RUNS * 4
+    assert set(kept[False]["events"].to_pylist()) == set(kept[True]["events"].to_pylist()) == {6}
+    for row in kept[True].to_pylist():
+        times = row["event_ns"]
+        assert (times[0], times[-1]) == (row["first_token_ns"], row["last_token_ns"])
+        assert row["itl_max_ns"] == max(b - a for a, b in itertools.pairwise(times))
 
 
 def test_an_existing_folder_is_never_overwritten(tmp_path):

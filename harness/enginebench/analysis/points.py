@@ -11,14 +11,20 @@ from enginebench.intervals import interval
 from enginebench.metrics import METRICS
 from enginebench.stopping import CLIENT, SPOILT
 
-KEY = ("night", "series", "engine", "engine_version", "lock_hash", "host", "reproduces")
+KEY = ("night", "series", "engine", "engine_version", "lock_hash", "version", "host", "reproduces")
 """What makes runs the same point: everything but repeats and server starts. A reproduction is a point of its own."""
 _KEPT = (
     "grid",
+    "curve",
+    "lineage",
+    "recipe",
+    "version_label",
     "model",
+    "model_revision",
     "precision",
     "vendor",
     "product",
+    "driver",
     "devices",
     "parallelism",
     "workload",

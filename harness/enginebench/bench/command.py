@@ -70,7 +70,7 @@ def _end(
     if runs and not failed:
         print(shown.summary(told, runs, stop))
     if asked.json_path is not None and session.runs:
-        rows = written.write(told, session.runs, asked.json_path)
+        rows = written.write(told, session.runs, asked.json_path, chunk_times=asked.detailed)
         print(f"results in {asked.json_path}, requests in {rows}")
     if interrupted:
         kept = f"{len(session.runs)} finished runs are kept" if session.runs else "no run was finished"

@@ -170,11 +170,11 @@ def intervals(runs: Sequence[BenchRun]) -> dict[str, Any]:
     }
 
 
-def write(told: Mapping[str, Any], runs: Sequence[BenchRun], path: Path) -> Path:
-    """Write the JSON to `path` and the requests beside it; gives the second path."""
+def write(told: Mapping[str, Any], runs: Sequence[BenchRun], path: Path, *, chunk_times: bool) -> Path:
+    """Write the JSON to `path` and the requests beside it, with the times of events or not; gives the second path."""
     from enginebench import tables
 
     path.write_text(json.dumps(told, allow_nan=False) + "\n", encoding="utf-8")
     rows = path.with_suffix(".parquet")
-    tables.write_requests([request for run in runs for request in run.requests], rows)
+    tables.write_requests([request for run in runs for request in run.requests], rows, chunk_times=chunk_times)
     return rows

@@ -25,6 +25,7 @@ def _cache(options: argparse.Namespace) -> Path:
 def night(options: argparse.Namespace) -> int:
     """`enginebench night GRID`."""
     from enginebench import report
+    from enginebench.analysis.lineage import recipe_notes
     from enginebench.analysis.points import summarise_points
     from enginebench.night import run_night
     from enginebench.progress import Progress
@@ -41,7 +42,7 @@ def night(options: argparse.Namespace) -> int:
     )
     runs = store.runs(grid=done.planned.plan.grid)
     newest = runs[runs["night"] == runs["night"].max()]
-    report.show_points(summarise_points(newest), screen)
+    report.show_points(summarise_points(newest), screen, recipe_notes(runs, store.result, done.night))
     for line in done.failures:
         screen.print("failed", line, style="red", markup=False, highlight=False)
     pages = _build_site(options)

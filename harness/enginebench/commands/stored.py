@@ -17,9 +17,14 @@ if TYPE_CHECKING:
 def points_(options: argparse.Namespace) -> int:
     """Repeats as points, every figure with its interval."""
     from enginebench import report
+    from enginebench.analysis.lineage import recipe_notes
     from enginebench.analysis.points import summarise_points
+    from enginebench.analysis.snapshot import missing_notes
 
-    report.show_points(summarise_points(_runs(options)), report.console())
+    runs = _runs(options)
+    points = summarise_points(runs)
+    notes = [*recipe_notes(runs, Store(options.store).result), *missing_notes(points)]
+    report.show_points(points, report.console(), notes)
     return 0
 
 

@@ -255,6 +255,9 @@ class Grid:
     """Limits for goodput; in the file also the name of one of `configs/slos`."""
     quality: QualityRequest = field(default_factory=QualityRequest)
     """What the quality gate asks of every server; `{items: 0, reference: false}`: nothing."""
+    chunk_times: bool = False
+    """Whether requests are stored with the arrival of every token-bearing event, some 3.5 bytes an event; figures are
+    made of all of them either way."""
     seed: int = 0
     """Seed of prompts and arrivals."""
     refresh_hours: Annotated[float, Gt(0)] = 20.0

@@ -30,6 +30,15 @@ def due(plan: Plan, night: str, fresh: Mapping[str, Set[RunKey]]) -> Due:
         runs_fresh += len(job.run_keys()) - len(runs)
         if runs:
             attempts.append(
-                Attempt(night=night, grid=plan.grid, job=job, runs=runs, quality=plan.quality, until=plan.until)
+                Attempt(
+                    night=night,
+                    grid=plan.grid,
+                    job=job,
+                    runs=runs,
+                    quality=plan.quality,
+                    until=plan.until,
+                    chunk_times=plan.chunk_times,
+                    reproduces=None,
+                )
             )
     return Due(attempts=tuple(attempts), runs_due=sum(len(attempt.runs) for attempt in attempts), runs_fresh=runs_fresh)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from enginebench import arrivals
 from enginebench.config import Hardware
-from enginebench.records import Attempt, ClosedLoop, Deployment, Point, series_id
+from enginebench.records import Attempt, ClosedLoop, Deployment, Point, identify
 
 START_S = 60.0
 """Assumed time to a healthy server where none was measured (vLLM on two CPU cores: 17 to 49 s, 2026-11-24)."""
@@ -18,7 +18,8 @@ def run_seconds(deployment: Deployment, point: Point, part: Hardware | None, mea
 
     The second is an upper bound on speed, so the estimate of a series never measured is a lower bound on time.
     """
-    known = measured.get(series_id(deployment, point))
+    (identity,) = identify(deployment, [point])
+    known = measured.get(identity.series)
     if known is not None:
         return known
     weights = deployment.model.precisions[deployment.precision].weights_bytes

@@ -64,6 +64,8 @@ class Plan:
     """What the quality gate asks of every server; null: nothing."""
     until: Until | None = None
     """When a point needs no more runs than it has; null: all are measured."""
+    chunk_times: bool = False
+    """Whether the arrival of every token-bearing event is kept."""
 
 
 def combinations(resolved: ResolvedGrid) -> Iterator[Combination]:
@@ -238,6 +240,7 @@ def make_plan(resolved: ResolvedGrid, inventory: Inventory, part: Hardware | Non
         skips=tuple(skips),
         quality=resolved.grid.quality,
         until=resolved.grid.until,
+        chunk_times=resolved.grid.chunk_times,
     )
 
 

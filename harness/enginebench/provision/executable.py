@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from pathlib import Path
 
@@ -15,6 +16,16 @@ def prepare(provision: ExecutableProvision) -> Prepared:
     found = shutil.which(provision.executable)
     if found is None:
         raise TrialError("provision", f"no command `{provision.executable}`: install the engine and put it on the PATH")
-    return Prepared(
-        executable=Path(found), python=None, notes=(f"{found} was installed already: its versions are not recorded",)
-    )
+    note = f"{found} was installed already: its versions are not recorded"
+    digest = _digest(Path(found))
+    absent = {"lock_hash": note, **({} if digest else {"digest": f"{found} may not be read"})}
+    return Prepared(executable=Path(found), python=None, digest=digest, notes=(note,), absent=absent)
+
+
+def _digest(path: Path) -> str | None:
+    """`sha256:…` of the file; null for one that may be run but not read."""
+    try:
+        with path.open("rb") as file:
+            return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+    except OSError:
+        return None

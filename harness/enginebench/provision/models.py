@@ -7,7 +7,8 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import field
 from pathlib import Path
 
 from enginebench.errors import TrialError
@@ -40,6 +41,8 @@ class ReadyModel:
     """SHA-256 over the weight files in the order of their names; null for dummy weights."""
     notes: tuple[str, ...] = ()
     """What a reader of the results must know."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """What of a result's `model_revision` and `model_hash` is null, to the reason."""
 
 
 def fetch(model: Model, cache: Path, say: Callable[[str], None]) -> ReadyModel:
@@ -56,9 +59,9 @@ def fetch(model: Model, cache: Path, say: Callable[[str], None]) -> ReadyModel:
                 _make(model, source, path, cache, say)
     weights_hash = json.loads((path / _MARKER).read_text(encoding="utf-8"))["weights_hash"]
     if isinstance(source, DummySource):
-        return ReadyModel(
-            path=path, revision=None, weights_hash=None, notes=("dummy weights: random, made by the engine",)
-        )
+        note = "dummy weights: random, made by the engine"
+        absent = dict.fromkeys(("model_revision", "model_hash"), note)
+        return ReadyModel(path=path, revision=None, weights_hash=None, notes=(note,), absent=absent)
     note = f"dequantised from {source.file} of {source.package}"
     return ReadyModel(path=path, revision=source.package, weights_hash=weights_hash, notes=(note,))
 
@@ -167,13 +170,20 @@ def _from_hub(source: HubSource, cache: Path, say: Callable[[str], None]) -> Rea
             "check name, revision, network and HF_TOKEN",
         ) from None
     # The hub's cache names a snapshot's folder by its commit.
-    return ReadyModel(path=path, revision=path.name, weights_hash=_known_hash(path, cache))
+    found = _known_hash(path, cache)
+    return ReadyModel(path=path, revision=path.name, weights_hash=found, absent=_no_hash(found))
 
 
 def _from_folder(path: Path, cache: Path) -> ReadyModel:
     if not (path / "config.json").is_file():
         raise TrialError("missing_weights", f"{path} holds no config.json; name a Hugging Face directory")
-    return ReadyModel(path=path.resolve(), revision=None, weights_hash=_known_hash(path.resolve(), cache))
+    found = _known_hash(path.resolve(), cache)
+    absent = {"model_revision": "a folder does not tell what revision it is of", **_no_hash(found)}
+    return ReadyModel(path=path.resolve(), revision=None, weights_hash=found, absent=absent)
+
+
+def _no_hash(found: str | None) -> Mapping[str, str]:
+    return {} if found else {"model_hash": "the folder holds neither *.safetensors nor *.bin"}
 
 
 def _weights(path: Path) -> list[Path]:

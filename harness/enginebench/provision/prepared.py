@@ -26,10 +26,14 @@ class Prepared:
     """Base URL of a running server; null otherwise."""
     lock_hash: str | None = None
     """First 16 hex digits of SHA-256 over `installed`; null where enginebench did not install it."""
+    digest: str | None = None
+    """`sha256:…` of the command's file where enginebench did not install it, null otherwise."""
     installed: tuple[str, ...] = ()
     """Installed distributions, `name==version`, sorted; empty where enginebench did not install it."""
     notes: tuple[str, ...] = ()
     """What a reader of the results must know."""
+    absent: Mapping[str, str] = field(default_factory=dict)
+    """Which of `lock_hash` and `digest` is null, to the reason."""
 
 
 @contextmanager

@@ -54,6 +54,7 @@ def prepare(provision: VenvProvision, cache: Path, say: Callable[[str], None]) -
         lock_hash=hashlib.sha256("\n".join(installed).encode()).hexdigest()[:16],
         installed=installed,
         notes=tuple(notes),
+        absent={"digest": "an environment is named by its lock hash"},
     )
 
 

@@ -11,9 +11,9 @@ from enginebench.records.demand import (
     RunKey,
     Slo,
     Workload,
-    series_id,
 )
 from enginebench.records.foreign import ForeignPoint, SameAs
+from enginebench.records.identity import Identity, drivers, identify
 from enginebench.records.lm_eval import LmEvalScore, LmEvalTask
 from enginebench.records.loads import ClosedLoop, Load, OpenLoop, Process, Replay, Segment, Steps
 from enginebench.records.manifest import Manifest, Part
@@ -91,6 +91,7 @@ __all__ = [
     "Failure",
     "ForeignPoint",
     "HubSource",
+    "Identity",
     "Invalidation",
     "Inventory",
     "ItemOutcome",
@@ -144,7 +145,8 @@ __all__ = [
     "Withdrawal",
     "Workload",
     "content_hash",
+    "drivers",
+    "identify",
     "plain",
     "record",
-    "series_id",
 ]

@@ -35,7 +35,16 @@ def plain(value: Any) -> Any:
     return value
 
 
-def content_hash(value: Any) -> str:
-    """The hash of a record's canonical content: 16 hex digits of SHA-256 over its sorted, compact JSON."""
-    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+def canonical(value: Any) -> str:
+    """A record's canonical content: its JSON with sorted keys, without spaces, in ASCII."""
+    return json.dumps(plain(value), sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
+
+
+def hash_of(text: str) -> str:
+    """16 hex digits of SHA-256 over `text`."""
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def content_hash(value: Any) -> str:
+    """The hash of a record's canonical content."""
+    return hash_of(canonical(value))

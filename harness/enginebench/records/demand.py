@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge, MinLen
 
-from enginebench.records.base import content_hash, plain, record
+from enginebench.records.base import content_hash, record
 from enginebench.records.loads import Load
 from enginebench.records.quality import QualityRequest
 from enginebench.records.stopping import Until
@@ -123,7 +123,7 @@ class Job:
 class Attempt:
     """The contents of `job.json`: a job, and which of its runs are to be measured this time."""
 
-    format: Literal["enginebench.job/1"] = "enginebench.job/1"
+    format: Literal["enginebench.job/2"] = "enginebench.job/2"
     night: Annotated[str, MinLen(1)]
     """The sweep it was planned for, `2026-11-24`."""
     grid: str
@@ -131,20 +131,16 @@ class Attempt:
     job: Job
     runs: Annotated[tuple[RunKey, ...], MinLen(1)]
     """The runs that are due, in measuring order."""
-    quality: QualityRequest | None = None
-    """What the quality gate asks of the server; null: nothing, as in files from before there was one. Not part of the
+    quality: QualityRequest | None
+    """What the quality gate asks of the server; null: nothing, as before there was one. Not part of the
     job: what is asked beside the load changes no figure's identity."""
-    until: Until | None = None
+    until: Until | None
     """When a point needs no more of those runs, which are then the most; null: all are measured. Not part of the job:
     how often a figure is measured changes none."""
-    reproduces: str | None = None
+    chunk_times: bool
+    """Whether the arrival of every token-bearing event is kept in `requests.parquet`, some 3.5 bytes an event; always,
+    before it was a choice. Figures are made of all of them either way. Not part of the job: what is kept of a run
+    changes nothing in it."""
+    reproduces: str | None
     """Id of the trial or run that is measured again to be compared with; null: measured for its night. Not part of the
-    job. A reproduction is a point of its own, which no night counts as its own or as fresh."""
-
-
-def series_id(deployment: Deployment, point: Point) -> str:
-    """The key of a series: all that stays over nights, without the engine's version and pins, which change."""
-    stays = plain(deployment)
-    for changing in ("engine", "engine_version", "provision"):
-        del stays[changing]
-    return content_hash({"deployment": stays, "point": plain(point)})
+    job. A reproduction is a point of its own, which no night counts as fresh."""

@@ -1,10 +1,13 @@
-"""Records from and to JSON: `job.json` and `result.json`, checked against their declarations."""
+"""Records from and to JSON: `job.json` and `result.json`, brought to today's version and checked."""
 
 from __future__ import annotations
 
+import functools
 import json
 import re
-from collections.abc import Mapping
+import typing
+from collections.abc import Callable, Sequence
+from dataclasses import fields, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,8 +15,10 @@ from typing import Any, TypeVar
 from enginebench import __version__
 from enginebench.errors import Mistake, UserError, mistake
 from enginebench.records.base import plain
+from enginebench.records.migrations import Document, family, migrate, read_here, version
 
 T = TypeVar("T")
+_OURS = "take a file that this version of enginebench wrote"
 
 
 @cache
@@ -24,22 +29,21 @@ def _adapter(kind: Any) -> Any:
 
 
 def from_json(kind: type[T], text: str | bytes, place: str) -> T:
-    """The record of type `kind` in `text`; raises UserError naming `place` and the key of each mistake."""
+    """The record of type `kind` in `text`, which may be of an older version.
+
+    Raises UserError naming `place` and the key of each mistake, or the version where it is not read here.
+    """
     from pydantic import ValidationError
 
     try:
-        result: T = _adapter(kind).validate_json(text, strict=True)  # type: ignore[arg-type]
+        result: T = _adapter(kind).validate_json(_of_today(kind, text, place), strict=True)  # type: ignore[arg-type]
     except ValidationError as error:
-        refused = next(filter(None, map(_of_another_version, error.errors())), None)
-        if refused is not None:
-            # Of a layout that is not known no other complaint means anything.
-            raise mistake(place, *refused) from None
         raise UserError(
             [
                 Mistake(
                     place=place,
                     problem=f"{'.'.join(map(str, item['loc'])) or 'file'}: {item['msg']}",
-                    remedy="take a file that this version of enginebench wrote",
+                    remedy=_OURS,
                 )
                 for item in error.errors()
             ]
@@ -47,22 +51,64 @@ def from_json(kind: type[T], text: str | bytes, place: str) -> T:
     return result
 
 
-def _of_another_version(item: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Problem and remedy where one of pydantic's complaints is of a `format` that is not read here; else null."""
-    at, given = item["loc"], item["input"]
-    if item["type"] != "literal_error" or at[-1] != "format" or not isinstance(given, str):
-        return None
-    known = re.findall(r"'([^']+/[0-9]+)'", item["ctx"]["expected"])
-    if not known:
-        return None
-    within = "" if len(at) == 1 else f" in `{'.'.join(map(str, at[:-1]))}`"
-    names = ", ".join(f"`{one}`" for one in known)
-    problem = f"is of version `{given}`{within}, and enginebench {__version__} reads {names} there"
-    name, _, version = given.rpartition("/")
-    later = re.fullmatch("[0-9]{1,9}", version) and all(
-        name == one.rpartition("/")[0] and int(version) > int(one.rpartition("/")[2]) for one in known
+@cache
+def versioned(kind: type) -> tuple[tuple[tuple[str, ...], str], ...]:
+    """Where a document of `kind` names a format, and today's there: in itself, and in records right within it."""
+    if not is_dataclass(kind):
+        return ()
+    found: list[tuple[tuple[str, ...], str]] = []
+    hints = typing.get_type_hints(kind)
+    for item in fields(kind):
+        if item.name == "format" and isinstance(item.default, str):
+            found.append(((), item.default))
+        found += [((item.name, *path), today) for path, today in versioned(hints[item.name])]
+    return tuple(found)
+
+
+def _of_today(kind: type, text: str | bytes, place: str) -> str | bytes:
+    """`text` in today's version; raises UserError for a version that is not read here, and for none."""
+    wanted = versioned(kind)
+    # A result is read 200,000 times: one that says it is of today, as `to_json` writes it, is not parsed twice.
+    said = [f'"format": "{today}"' for _, today in wanted]
+    if all(one in text if isinstance(text, str) else one.encode() in text for one in said):
+        return text
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return text  # for validation to tell
+    new = document
+    for path, today in wanted:
+        new = _at(new, path, functools.partial(_brought, path=path, today=today, place=place))
+    return text if new is document else json.dumps(new)
+
+
+def _at(document: Any, path: Sequence[str], change: Callable[[Document], Document]) -> Any:
+    """`document` with the object at `path` changed; the same object where nothing is changed or there is none."""
+    if not isinstance(document, dict):
+        return document
+    if not path:
+        return change(document)
+    part = document.get(path[0])
+    new = _at(part, path[1:], change)
+    return document if new is part else {**document, path[0]: new}
+
+
+def _brought(part: Document, *, path: Sequence[str], today: str, place: str) -> Document:
+    """`part`, which stands at `path`, in the format `today`; raises UserError where no step leads there."""
+    within = f" in `{'.'.join(path)}`" if path else ""
+    if "format" not in part:
+        raise mistake(place, f"has no `format`{within}, which names its version", _OURS)
+    given = part["format"]
+    new = migrate(part, today)
+    if new["format"] == today or not isinstance(given, str):
+        return new
+    names = ", ".join(f"`{one}`" for one in read_here(today))
+    later = family(given) == family(today) and re.fullmatch("/[0-9]{1,9}", given.removeprefix(family(today)))
+    raise mistake(
+        place,
+        f"is of version `{given}`{within}, and enginebench {__version__} reads {names} there",
+        "take a newer enginebench" if later and version(given) > version(today) else _OURS,
     )
-    return problem, "take a newer enginebench" if later else "take a file that this version of enginebench wrote"
 
 
 def read(kind: type[T], path: Path) -> T:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
 from typing import Literal
 
 from enginebench.records.base import record
@@ -191,13 +190,13 @@ class Run:
     """Use of the CPUs; null where the platform does not tell."""
     marks: tuple[str, ...]
     """What a reader must know, each a key of `report.MEANINGS`: `neighbour`, `failed_requests`, `short_output`, …"""
-    client: ClientProof | None = None
-    """What the load generator tells of itself; null in records older than the field."""
-    intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    client: ClientProof | None
+    """What the load generator tells of itself; null in a run from before it told."""
+    intervals: Mapping[str, tuple[float, float]]
     """Metric name to its 95 % interval within the run, low and high; a metric that is not named has none."""
-    spread_ns: int | None = None
+    spread_ns: int | None
     """Closed loop: time over which the first sends of the slots were spread, ns; 0: all at once, a convoy; null: an
-    open loop, or a file older than the field, which measured convoys."""
+    open loop, or a run from before there was a choice, which was a convoy."""
 
 
 @record
@@ -234,6 +233,9 @@ class Environment:
     """Version of enginebench."""
     harness_commit: str | None
     """Commit of the checkout it ran from, `+dirty` behind it if changed; null outside a checkout."""
+    absent: Mapping[str, str]
+    """What of the above is not known, to the reason: `harness_commit`, `accelerators`, and `driver` where no
+    accelerator has one."""
 
 
 @record
@@ -242,6 +244,9 @@ class EngineInfo:
 
     lock_hash: str | None
     """Hash of the installed distributions; null where enginebench did not install it."""
+    digest: str | None
+    """`sha256:…` of the engine's image, or of the command's file where enginebench did not install it; null: it has
+    none, or a lock hash."""
     installed: tuple[str, ...]
     """The installed distributions, `name==version`; empty where enginebench did not install it."""
     argv: tuple[str, ...]
@@ -256,15 +261,17 @@ class EngineInfo:
     """SHA-256 over the weights; null where unknown."""
     model_revision: str | None
     """What the model's revision resolved to."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
     """What a reader must know of the engine or model: dummy weights, replaced metadata, …"""
+    absent: Mapping[str, str]
+    """Field of this record that is null, or an empty `argv`, to the reason."""
 
 
 @record
 class Result:
     """All a trial leaves besides its tables: `result.json`, written last."""
 
-    format: Literal["enginebench.result/1"] = "enginebench.result/1"
+    format: Literal["enginebench.result/2"] = "enginebench.result/2"
     trial: str
     """Unique id of this attempt."""
     job_id: str
@@ -286,8 +293,8 @@ class Result:
     """Stage to the time spent in it."""
     runs: tuple[Run, ...]
     """Every run measured."""
-    quality: Quality | None = None
+    quality: Quality | None
     """Whether the server that was measured answers right; null where it was not asked, as before there was a gate."""
-    stops: tuple[PointStop, ...] = ()
+    stops: tuple[PointStop, ...]
     """The points that ended before all their runs were measured or with the last of them, and why; empty where all were
     asked for."""

@@ -121,9 +121,9 @@ class Quality:
     """What it was judged by; null where none are known for the model and precision."""
     checks: tuple[QualityCheck, ...]
     """Its passes; each item's outcome stands in `quality.parquet`."""
-    lm_eval: tuple[LmEvalScore, ...] = ()
+    lm_eval: tuple[LmEvalScore, ...]
     """Scores of the tasks of lm-eval that the grid names; each document's outcome stands in `quality.parquet`."""
-    lm_eval_version: str | None = None
+    lm_eval_version: str | None
     """Version of lm-eval; null: it was not asked."""
 
 

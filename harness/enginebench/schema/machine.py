@@ -45,7 +45,7 @@ def json_schema() -> str:
         def field_title_should_be_set(self, schema: Any) -> bool:
             return False
 
-    # As it is read, not as it is written: a field that came later is absent in older files.
+    # As it is read, not as it is written, and of today's version: older files are brought to it before.
     inputs = [(kind, "validation", TypeAdapter(kind)) for kind in STORED]
     refs, shared = TypeAdapter.json_schemas(inputs, schema_generator=_Untitled)  # type: ignore[arg-type]
     records = {one.__name__: one for kind in STORED for one in records_in(kind)}
@@ -53,6 +53,9 @@ def json_schema() -> str:
     assert definitions.keys() <= records.keys(), "two records of one name, or a type that is no record"
     for name, definition in definitions.items():
         definition["description"] = summary(records[name])
+        if "format" in definition["properties"]:
+            # A default spares us naming it where a record is made; a file that does not name it is refused.
+            definition["required"] = ["format", *definition.get("required", ())]
         for field, words in described(records[name]).items():
             definition["properties"][field]["description"] = words
         for field, found in definition["properties"].items():
@@ -64,8 +67,9 @@ def json_schema() -> str:
         "$schema": DIALECT,
         "title": "enginebench",
         "description": "A stored JSON file of enginebench: result.json, job.json, manifests/….json, "
-        "invalidations/….json, signatures/….json, calibrations/….json or a line of foreign/….jsonl. Units are "
-        "in the names and under `x-unit`; null means that a value could not be had, and is never written as 0.",
+        "invalidations/….json, signatures/….json, calibrations/….json or a line of foreign/….jsonl, of the newest "
+        "version. Units are in the names and under `x-unit`; null means that a value could not be had, and is never "
+        "written as 0.",
         "oneOf": [refs[kind, "validation"] for kind in STORED],
         "$defs": definitions,
     }

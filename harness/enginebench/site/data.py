@@ -14,8 +14,9 @@ from enginebench.store import Store
 
 _IDENTITY = (
     "night engine engine_version model precision product devices parallelism workload load load_kind concurrency "
-    "rate_rps host series starts repeats left_out marked marks varies trials dummy_weights failed_quality "
-    "quality_passed quality_score quality_reasons reproduces invalid invalid_reasons"
+    "rate_rps host series curve lineage version version_label driver starts repeats left_out marked marks varies "
+    "trials dummy_weights failed_quality quality_passed quality_score quality_reasons "
+    "reproduces invalid invalid_reasons"
 )
 
 

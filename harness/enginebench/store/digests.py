@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from enginebench import tables
 from enginebench.records import SignedTrial
 from enginebench.store.prune import CHUNK_TIMES
 from enginebench.store.view import View
@@ -16,40 +16,31 @@ _REDUCED = "-chunk_times"
 """Behind the name of a table: its digest without the columns that retention may drop before the rest."""
 
 
-def content_digest(table: Any) -> str:
-    """SHA-256 over the rows of an Arrow table, however they are stored; a column of nulls alone counts as absent."""
-    names = sorted(name for name in table.column_names if table[name].null_count < len(table))
-    total = hashlib.sha256(json.dumps([len(table), names]).encode())
-    for batch in table.select(names).to_batches(max_chunksize=4096):
-        for row in batch.to_pylist():
-            total.update(json.dumps([row[name] for name in names], default=repr).encode())
-    return total.hexdigest()
-
-
 def of_view(view: View, night: str, trial: str) -> SignedTrial:
     """The hashes of a stored trial."""
-    tables = ((name, view.table(night, trial, name)) for name in view.tables(night, trial))
-    return _hashed(trial, view.other_files(night, trial), tables)
+    read = ((name, view.table(night, trial, name)) for name in view.tables(night, trial))
+    return _hashed(trial, view.other_files(night, trial), read)
 
 
 def of_folder(trial: str, folder: Path) -> SignedTrial:
     """The hashes of a trial's folder."""
     import pyarrow.parquet as pq
 
+    kinds = {folder / f"{kind}.parquet": kind for kind in tables.COLUMNS}
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path.suffix != ".parquet"}
-    tables = ((path.stem, pq.read_table(path, partitioning=None)) for path in paths if path.suffix == ".parquet")
-    return _hashed(trial, files, tables)
+    files = {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths if path not in kinds}
+    read = ((kinds[path], pq.read_table(path, partitioning=None)) for path in paths if path in kinds)
+    return _hashed(trial, files, read)
 
 
-def _hashed(trial: str, files: Mapping[str, bytes], tables: Iterable[tuple[str, Any]]) -> SignedTrial:
+def _hashed(trial: str, files: Mapping[str, bytes], read: Iterable[tuple[str, Any]]) -> SignedTrial:
     digests = {}
-    for name, table in tables:
+    for name, table in read:
         if table is None:
             continue
-        digests[name] = content_digest(table)
+        digests[name] = tables.content_digest(table)
         if times := [column for column in CHUNK_TIMES if column in table.column_names]:
-            digests[name + _REDUCED] = content_digest(table.drop_columns(times))
+            digests[name + _REDUCED] = tables.content_digest(table.drop_columns(times))
     return SignedTrial(
         trial=trial,
         files={name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())},

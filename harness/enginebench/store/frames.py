@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from array import array
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from enginebench.metrics import METRICS
-from enginebench.records import ClosedLoop, DummySource, LmEvalScore, Quality, Result, Run, series_id
+from enginebench.records import (
+    ClosedLoop,
+    DummySource,
+    LmEvalScore,
+    Point,
+    Quality,
+    Result,
+    Run,
+    drivers,
+    identify,
+    plain,
+)
 from enginebench.store.columns import COLUMNS, FAILURE_COLUMNS
 
 _TYPES = {
@@ -33,11 +47,34 @@ _TYPES = {
     "quality_nll_difference_nats": "float64",
 }
 
+_OF_RUN = (
+    *("run", "repeat", "position", "started_utc", "duration_ns", "marks"),
+    *("server_cores", "client_cores", "neighbour_cores", "stolen_cores"),
+)
+
 
 def runs_frame(results: Iterable[Result]) -> pd.DataFrame:
     """One row a run; every declared metric is a column of floats, NaN where it could not be had."""
-    rows = [_row(result, run) for result in results for run in result.runs]
-    return typed(pd.DataFrame(rows, columns=[*COLUMNS, *METRICS]))
+    # What holds for all runs of a trial, or of a point, is found once and spread over them as a whole: 200,000 rows of
+    # dictionaries would take a gigabyte.
+    points: list[Mapping[str, Any]] = []
+    of_point: list[int] = []
+    runs: list[tuple[Any, ...]] = []
+    figures = array("d")
+    for result in results:
+        before = len(points)
+        if result.runs:
+            points += _points(result)
+        for run in result.runs:
+            of_point.append(before + run.point)
+            runs.append(_run(run))
+            values = map(run.metrics.get, METRICS)
+            figures.extend(math.nan if value is None else value for value in values)
+    shared = pd.DataFrame(points, columns=[name for name in COLUMNS if name not in _OF_RUN])
+    own = pd.DataFrame(runs, columns=_OF_RUN)
+    metrics = pd.DataFrame(np.frombuffer(figures).reshape(-1, len(METRICS)), columns=list(METRICS))
+    frame = pd.concat([shared.take(of_point).reset_index(drop=True), own, metrics], axis=1)[[*COLUMNS, *METRICS]]
+    return typed(frame)
 
 
 def typed(frame: pd.DataFrame) -> pd.DataFrame:
@@ -52,29 +89,44 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(words, "str"))
 
 
-def _row(result: Result, run: Run) -> dict[str, Any]:
-    job = result.attempt.job
-    d, point = job.deployment, job.points[run.point]
-    load, used = point.load, run.usage
-    return {
+def _points(result: Result) -> tuple[Mapping[str, Any], ...]:
+    """What the table says of all runs of each point of the trial's job."""
+    job, engine = result.attempt.job, result.engine
+    d = job.deployment
+    found = identify(d, job.points, engine, result.environment)
+    shared = {
         "night": result.attempt.night,
         "grid": result.attempt.grid,
         "trial": result.trial,
-        "run": run.id,
         "job_id": result.job_id,
-        "series": series_id(d, point),
         "status": result.status,
         "engine": d.engine,
         "engine_kind": d.engine_kind,
         "engine_version": d.engine_version,
-        "lock_hash": result.engine.lock_hash if result.engine else None,
+        "lock_hash": engine.lock_hash if engine else None,
         "model": d.model.name,
+        "model_revision": engine.model_revision if engine else None,
         "precision": d.precision,
         "vendor": d.vendor,
         "product": d.product,
+        "driver": ", ".join(drivers(result.environment)) or None,
         "devices": d.devices,
         "parallelism": d.parallelism.label(),
         "start": job.start,
+        "harness_commit": result.environment.harness_commit,
+        "host": result.environment.host,
+        "dummy_weights": isinstance(d.model.source, DummySource),
+        "reproduces": result.attempt.reproduces,
+        **_quality(result.quality),
+    }
+    return tuple(
+        {**shared, **plain(identity), **_point(point)} for point, identity in zip(job.points, found, strict=True)
+    )
+
+
+def _point(point: Point) -> dict[str, Any]:
+    load = point.load
+    return {
         "workload": point.workload.name,
         "api": point.workload.api,
         "isl_tokens": point.workload.isl_tokens,
@@ -83,22 +135,14 @@ def _row(result: Result, run: Run) -> dict[str, Any]:
         "load": load.label(),
         "concurrency": load.concurrency if isinstance(load, ClosedLoop) else None,
         "rate_rps": None if isinstance(load, ClosedLoop) else load.rate_rps,
-        "repeat": run.repeat,
-        "position": run.position,
-        "started_utc": run.started_utc,
-        "duration_ns": run.duration_ns,
-        "marks": list(run.marks),
-        "server_cores": used.server_cores if used else None,
-        "client_cores": used.client_cores if used else None,
-        "neighbour_cores": used.neighbour_cores if used else None,
-        "stolen_cores": used.stolen_cores if used else None,
-        "harness_commit": result.environment.harness_commit,
-        "host": result.environment.host,
-        "dummy_weights": isinstance(d.model.source, DummySource),
-        "reproduces": result.attempt.reproduces,
-        **_quality(result.quality),
-        **{name: run.metrics.get(name) for name in METRICS},
     }
+
+
+def _run(run: Run) -> tuple[Any, ...]:
+    """What differs between the runs of a point: the columns _OF_RUN."""
+    used = run.usage
+    cores = (used.server_cores, used.client_cores, used.neighbour_cores, used.stolen_cores) if used else (None,) * 4
+    return run.id, run.repeat, run.position, run.started_utc, run.duration_ns, list(run.marks), *cores
 
 
 def _quality(quality: Quality | None) -> dict[str, Any]:

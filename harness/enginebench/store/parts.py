@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from enginebench import tables
 from enginebench.store.place import Place
 
 GROUP_ROWS = 262_144
@@ -14,34 +16,36 @@ GROUP_BYTES = 64 << 20
 """Most of a row group in memory, for tables of long rows."""
 
 
-def write(tables: Iterable[Any], schema: Any, path: Path, encodings: Mapping[str, str] | None = None) -> int:
+def write(found: Iterable[Any], schema: Any, path: Path) -> int:
     """Write pyarrow tables of one schema behind each other; gives the rows. Memory: one row group."""
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
+    filled = _filled(found)
+    first = next(filled, None)
+    # How a column is coded is laid down once a file, by the first group.
+    options = tables.write_options(schema, event_times=first is not None and tables.has_event_times(first))
     rows = 0
-    held: list[Any] = []
-    options: dict[str, Any] = {"compression": "zstd", "write_statistics": True}
-    if encodings:
-        # Columns with an encoding of their own cannot have a dictionary as well.
-        options |= {
-            "column_encoding": dict(encodings),
-            "use_dictionary": [one for one in schema.names if one not in encodings],
-        }
     with pq.ParquetWriter(path, schema, **options) as writer:
-
-        def flush() -> None:
-            if held:
-                writer.write_table(pa.concat_tables(held), row_group_size=GROUP_ROWS)
-                held.clear()
-
-        for table in tables:
-            held.append(table)
-            rows += table.num_rows
-            if sum(one.num_rows for one in held) >= GROUP_ROWS or sum(one.nbytes for one in held) >= GROUP_BYTES:
-                flush()
-        flush()
+        for group in filled if first is None else itertools.chain([first], filled):
+            writer.write_table(group, row_group_size=GROUP_ROWS)
+            rows += group.num_rows
     return rows
+
+
+def _filled(found: Iterable[Any]) -> Iterator[Any]:
+    """Tables joined until they fill a row group."""
+    import pyarrow as pa
+
+    held: list[Any] = []
+    rows = size = 0
+    for table in found:
+        held.append(table)
+        rows, size = rows + table.num_rows, size + table.nbytes
+        if rows >= GROUP_ROWS or size >= GROUP_BYTES:
+            yield pa.concat_tables(held)
+            held, rows, size = [], 0, 0
+    if held:
+        yield pa.concat_tables(held)
 
 
 def opened(place: Place, path: str) -> Any:

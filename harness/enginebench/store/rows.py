@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from enginebench import tables
 from enginebench.records import Result
 from enginebench.store import parts
 from enginebench.store.place import Place
@@ -30,32 +31,27 @@ class Rows:
         return list(self.schema.names)
 
 
-def of_folders(view: View, night: str, trials: Sequence[str], table: str) -> Rows:
-    """A table of trials that are in folders, behind each other, with a column `trial` before the others."""
+def of_folders(view: View, night: str, trials: Sequence[str], table: tables.Kind) -> Rows:
+    """A table of trials that are in folders, behind each other, brought to today's version, `trial` before the rest."""
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    place = view.place
-    having = [trial for trial in trials if table in view.tables(night, trial)]
-    schemas = [
-        pq.read_schema(place.path(view.table_name(night, trial, table)), filesystem=place.arrow()) for trial in having
-    ]
-    whole = pa.unify_schemas(schemas, promote_options="permissive").with_metadata(schemas[-1].metadata)
-    whole = whole.insert(0, pa.field("trial", pa.string(), metadata={"meaning": "trial that left the row"}))
+    schema = tables.schema(table, trial=True)
 
-    def tables() -> Iterator[Any]:
-        for trial in having:
-            found = view.table(night, trial, table)
-            assert found is not None
-            yield parts.brought(found.add_column(0, "trial", [[trial] * found.num_rows]), whole)
+    def found() -> Iterator[Any]:
+        for trial in trials:
+            of_trial = view.table(night, trial, table)
+            if of_trial is not None:
+                today = tables.current(of_trial, table, f"{view.place.url}: trial {trial}")
+                column = pa.repeat(pa.scalar(trial), len(today))
+                yield pa.Table.from_arrays([column, *today.columns], schema=schema)
 
-    return Rows(schema=whole, tables=tables)
+    return Rows(schema=schema, tables=found)
 
 
 def of_files(view: View, night: str, trials: Sequence[str]) -> Rows:
     """A row a file, by name, so that all results are read without the logs between them.
 
-    Of a table its content here is its schema, serialized by Arrow: with it the table comes back as it was.
+    Of a table of ours its content here is its schema, serialized by Arrow: with it the table comes back as it was.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -70,18 +66,19 @@ def of_files(view: View, night: str, trials: Sequence[str]) -> Rows:
     )
 
     def content(trial: str, name: str) -> bytes | None:
-        if not name.endswith(".parquet"):
+        table = next((one for one in view.tables(night, trial) if name == f"{one}.parquet"), None)
+        if table is None:
             return view.file(night, trial, name)
-        where = view.place.path(view.table_name(night, trial, name.removesuffix(".parquet")))
+        where = view.place.path(view.table_name(night, trial, table))
         return bytes(pq.read_schema(where, filesystem=view.place.arrow()).serialize())
 
-    def tables() -> Iterator[Any]:
+    def found() -> Iterator[Any]:
         for name in sorted({name for trial in trials for name in view.files[trial]}):
             for trial in trials:
                 if name in view.files[trial]:
                     yield pa.table([[night], [trial], [name], [content(trial, name)]], schema=schema)
 
-    return Rows(schema=schema, tables=tables)
+    return Rows(schema=schema, tables=found)
 
 
 def derived(table: str, results: Iterable[Result]) -> Rows:
@@ -102,12 +99,12 @@ def of_parts(place: Place, paths: Sequence[str], order: Sequence[str] | None) ->
     schemas = [pq.read_schema(place.path(path), filesystem=place.arrow()) for path in paths]
     whole = pa.unify_schemas(schemas, promote_options="permissive").with_metadata(schemas[-1].metadata)
 
-    def tables() -> Iterator[Any]:
+    def found() -> Iterator[Any]:
         for path in paths:
             for group in parts.groups(place, path):
                 yield parts.brought(group, whole)
 
     if order is None:
-        return Rows(schema=whole, tables=tables)
-    ordered = pa.concat_tables(tables()).sort_by([(name, "ascending") for name in order])
+        return Rows(schema=whole, tables=found)
+    ordered = pa.concat_tables(found()).sort_by([(name, "ascending") for name in order])
     return Rows(schema=whole, tables=lambda: iter([ordered]))

@@ -7,11 +7,12 @@ object store, and a crash leaves only files that nobody reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from enginebench import tables
 from enginebench.errors import Mistake, UserError, mistake
 from enginebench.metrics import METRICS
 from enginebench.records import (
@@ -33,12 +34,11 @@ from enginebench.store.corrections import Correction, Corrections, overlay
 from enginebench.store.place import Place
 from enginebench.store.rows import ORDER
 from enginebench.store.view import FILE_NAME, MARKER, View, home, nights
-from enginebench.tables import ENGINE_COLUMNS, QUALITY_COLUMNS, REQUEST_COLUMNS, TELEMETRY_COLUMNS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FILTERS = ("night", "grid", "engine", "engine_version", "model", "workload", "status", "host", "trial")
+FILTERS = ("night", "grid", "engine", "engine_version", "model", "workload", "status", "host", "trial", "job_id")
 """Columns of the table of runs that can be filtered on."""
 
 
@@ -96,6 +96,9 @@ class Store:
         for name in (night, trial):
             if not FILE_NAME.fullmatch(name):
                 raise mistake(str(marker), f"`{name}` cannot name a folder", "take a file that enginebench wrote")
+        for kind in tables.COLUMNS:
+            if (table := folder / f"{kind}.parquet").is_file():
+                tables.read_table(table, kind, columns=())
         stored = self.stored(night, trial)
         if stored is None:
             for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != marker):
@@ -167,9 +170,8 @@ class Store:
         takes away what their point's end stood on, and reproductions are none.
         """
         keys: set[RunKey] = set()
-        runs = self.runs(columns=("trial", "job_id"))
         holding = self._corrections.holding()
-        for trial in sorted(set(runs.loc[runs["job_id"] == job_id, "trial"])):
+        for trial in sorted(set(self.runs(columns=("trial",), job_id=job_id)["trial"])):
             result = self.result(trial)
             if result.attempt.reproduces is not None:
                 continue
@@ -240,26 +242,28 @@ class Store:
 
     def requests(self, trial: str) -> pd.DataFrame:
         """Per-request rows of a trial."""
-        return self._table(trial, "requests", REQUEST_COLUMNS)
+        return self._table(trial, "requests")
 
     def telemetry(self, trial: str) -> pd.DataFrame:
         """Telemetry samples of a trial."""
-        return self._table(trial, "telemetry", TELEMETRY_COLUMNS)
+        return self._table(trial, "telemetry")
 
     def engine(self, trial: str) -> pd.DataFrame:
         """What the engine told of itself through a trial; empty for a trial older than that."""
-        return self._table(trial, "engine", ENGINE_COLUMNS)
+        return self._table(trial, "engine")
 
     def quality(self, trial: str) -> pd.DataFrame:
         """Outcomes of the questions that the quality gate asked a trial's server; empty where it asked none."""
-        return self._table(trial, "quality", QUALITY_COLUMNS)
+        return self._table(trial, "quality")
 
-    def _table(self, trial: str, name: str, columns: Collection[str]) -> pd.DataFrame:
-        import pandas as pd
-
+    def _table(self, trial: str, name: tables.Kind) -> pd.DataFrame:
+        """A trial's table of today's version, empty where it left none."""
         view, night = self._found(trial)
         found = view.table(night, trial, name)
-        return pd.DataFrame(columns=list(columns)) if found is None else found.to_pandas()
+        if found is None:
+            found = tables.schema(name).empty_table()
+        frame: pd.DataFrame = tables.current(found, name, f"{self.url}: trial {trial}").to_pandas()
+        return frame
 
     def add_calibration(self, calibration: Calibration) -> str:
         """Keep what the load generator was found to be like; gives the file."""

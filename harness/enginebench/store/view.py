@@ -12,9 +12,12 @@ from enginebench.records import Manifest, Result
 from enginebench.records.files import from_json
 from enginebench.store import manifests, parts
 from enginebench.store.place import ASIDE, Place
+from enginebench.tables import COLUMNS, Kind, write_table
 
 MARKER = "result.json"
 """The file that makes a trial's folder whole: written last."""
+_TABLES: Mapping[str, Kind] = {f"{table}.parquet": table for table in COLUMNS}
+"""File of a trial to the table in it."""
 
 
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:+@-]*")
@@ -51,8 +54,8 @@ class View:
     def _look(self, night: str) -> None:
         within: dict[str, list[str]] = {}
         for one in self.place.find(f"night={night}"):
-            _, trial, name = one.name.split("/", 2)
-            if trial.startswith("trial=") and not name.rpartition("/")[2].startswith(ASIDE):
+            _, trial, name = (*one.name.split("/", 2), "")[:3]
+            if trial.startswith("trial=") and name and not name.rpartition("/")[2].startswith(ASIDE):
                 within.setdefault(trial.removeprefix("trial="), []).append(name)
         compacted = frozenset(self.manifest.trials.get(night, ()))
         for trial, names in within.items():
@@ -60,13 +63,10 @@ class View:
                 self.loose[trial] = night
                 self.files[trial] = names
 
-    def compacted(self) -> Mapping[str, str]:
-        """Trial to night, of those in the manifest."""
-        return {trial: night for night, ids in self.manifest.trials.items() for trial in ids}
-
     def all(self) -> Mapping[str, str]:
         """Trial to night, of every trial."""
-        return {**self.compacted(), **self.loose}
+        compacted = {trial: night for night, ids in self.manifest.trials.items() for trial in ids}
+        return {**compacted, **self.loose}
 
     def trials(self, night: str) -> list[str]:
         """Ids of a night's trials, sorted."""
@@ -74,13 +74,11 @@ class View:
 
     def fetch(self, night: str, trial: str, folder: Path) -> None:
         """Write a trial's files into a new `folder`, as it was; raises UserError for a name that leads elsewhere."""
-        import pyarrow.parquet as pq
-
         folder.mkdir(parents=True)
         for table in self.tables(night, trial):
             found = self.table(night, trial, table)
             if found is not None:
-                pq.write_table(found, folder / f"{table}.parquet", compression="zstd")
+                write_table(found, folder / f"{table}.parquet")
         # The marker last, as whoever made the folder first wrote it.
         for name, content in sorted(self.other_files(night, trial).items(), key=lambda one: one[0] == MARKER):
             if not all(FILE_NAME.fullmatch(part) for part in name.split("/")):
@@ -119,7 +117,7 @@ class View:
         )
         return found["content"][0].as_py() if found is not None and found.num_rows else None
 
-    def table(self, night: str, trial: str, name: str) -> Any | None:
+    def table(self, night: str, trial: str, name: Kind) -> Any | None:
         """A table of a trial, with the columns that it had; null where it left none of the name."""
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -143,26 +141,26 @@ class View:
             )
         return schema.empty_table()
 
-    def table_name(self, night: str, trial: str, name: str) -> str:
+    def table_name(self, night: str, trial: str, name: Kind) -> str:
         """Where a table of a trial that is in a folder lies."""
         return f"{home(night, trial)}/{name}.parquet"
 
     def other_files(self, night: str, trial: str) -> Mapping[str, bytes]:
         """Every file of a trial that is no table, `result.json` included, by name."""
         if trial in self.loose:
-            names = [name for name in self.files[trial] if not name.endswith(".parquet")]
+            names = [name for name in self.files[trial] if name not in _TABLES]
             return {name: self.place.read(f"{home(night, trial)}/{name}") for name in names}
         found = parts.select(
             self.place, self.parts("files", night), columns=["name", "content"], where={"trial": trial}
         )
         rows = [] if found is None else found.to_pylist()
-        return {row["name"]: row["content"] for row in rows if not row["name"].endswith(".parquet")}
+        return {row["name"]: row["content"] for row in rows if row["name"] not in _TABLES}
 
-    def tables(self, night: str, trial: str) -> list[str]:
+    def tables(self, night: str, trial: str) -> list[Kind]:
         """Names of the tables that a trial left and retention has not dropped."""
         names = self.files.get(trial)
         if names is None:
             found = parts.select(self.place, self.parts("files", night), columns=["name"], where={"trial": trial})
             names = [] if found is None else found["name"].to_pylist()
         dropped = self.manifest.dropped.get(night, ()) if trial not in self.loose else ()
-        return sorted(stem for name in names if name.endswith(".parquet") and (stem := Path(name).stem) not in dropped)
+        return sorted(table for name in names if (table := _TABLES.get(name)) and table not in dropped)

@@ -12,7 +12,6 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -28,12 +27,12 @@ from enginebench.records import (
     Deployment,
     DummySource,
     EndpointProvision,
-    EngineInfo,
     Failure,
     Result,
 )
 from enginebench.server import Server, ServerCommand, free_port
 from enginebench.telemetry import Recorder
+from enginebench.trial import provenance
 from enginebench.trial.gate import Gate
 from enginebench.trial.measure import Bench
 from enginebench.trial.workdir import State, Workdir
@@ -147,17 +146,7 @@ class _Trial:
         )
         visible = accelerators.get(self.deployment.vendor).visible_devices([item.index for item in self.devices])
         variables = {**prepared.environment, **visible, **launch.environment}
-        info = EngineInfo(
-            lock_hash=prepared.lock_hash,
-            installed=prepared.installed,
-            argv=launch.argv,
-            environment=variables,
-            reported_version=None,
-            model_path=str(ready.path),
-            model_hash=ready.weights_hash,
-            model_revision=ready.revision,
-            notes=(*prepared.notes, *ready.notes),
-        )
+        info = provenance.of_started(prepared, ready, launch, variables)
         self.workdir.update(engine=info)
         command = ServerCommand(
             argv=launch.argv,
@@ -169,29 +158,22 @@ class _Trial:
             command, self.workdir.path / "server.log", ready_deadline_s=self.attempt.job.ready_deadline_s
         ) as server:
             version = _version(command.url, launch.version_path)
-            self.workdir.update(engine=replace(info, reported_version=version))
+            self.workdir.update(engine=provenance.with_version(info, launch.version_path, version))
             target = Target(url=command.url, model=self.deployment.model.name, api="completions")
             self._measure(target, ready.path, server, server.pids, self.devices)
 
     def _measure_endpoint(self, prepared: provision.Prepared) -> None:
         assert isinstance(self.deployment.provision, EndpointProvision)
         assert prepared.url is not None
-        info = EngineInfo(
-            lock_hash=None,
-            installed=(),
-            argv=(),
-            environment={},
-            reported_version=_version(prepared.url, "/version"),
-            model_path=None,
-            model_hash=None,
-            model_revision=None,
-            notes=(*prepared.notes, f"a server already running at {prepared.url}: not started by enginebench"),
-        )
+        version = _version(prepared.url, "/version")
+        info = provenance.with_version(provenance.of_running(prepared), "/version", version)
         self.workdir.update(engine=info)
         model = self.deployment.provision.served_model or _first_model(prepared.url)
         # A server on this machine is measured as if started here; one elsewhere has neither processes nor devices here.
         pids = functools.partial(endpoint.serving_pids, prepared.url)
         devices = self.devices if pids() else ()
+        if not devices:
+            self.workdir.update(environment=provenance.elsewhere(self.workdir.state.environment, prepared.url))
         self._measure(Target(url=prepared.url, model=model, api="completions"), None, None, pids, devices)
 
     def _measure(

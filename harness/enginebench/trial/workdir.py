@@ -74,7 +74,7 @@ class Workdir:
     def add(self, run: Run, requests: Sequence[Request]) -> None:
         """Keep one finished run; its JSON is written last and marks it whole."""
         stem = self.path / "runs" / f"{run.position:05}"
-        tables.write_requests(requests, stem.with_suffix(".parquet"))
+        tables.write_requests(requests, stem.with_suffix(".parquet"), chunk_times=self.state.attempt.chunk_times)
         _write(stem.with_suffix(".json"), to_json(run))
 
     def finish(self, status: Literal["complete", "failed", "interrupted"], failure: Failure | None) -> Result:
@@ -120,10 +120,8 @@ def _finish(
 ) -> Result:
     markers = sorted((path / "runs").glob("*.json"))
     runs = tuple(_marked(read(Run, marker), state.quality) for marker in markers)
-    tables.write_requests(
-        [row for marker in markers for row in tables.read_requests(marker.with_suffix(".parquet"))],
-        path / "requests.parquet",
-    )
+    rows = [tables.read_table(marker.with_suffix(".parquet"), "requests") for marker in markers]
+    tables.write_table(tables.joined("requests", rows), path / "requests.parquet")
     log = path / "telemetry.jsonl"
     tables.write_telemetry(telemetry.read(log) if log.exists() else [], path / "telemetry.parquet")
     log.unlink(missing_ok=True)

@@ -1,15 +1,12 @@
-"""The tables of a trial, as Parquet with units in their metadata: requests, telemetry, engine, questions."""
+"""The columns of a trial's tables, their types and meanings, and the version of each table's layout."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Mapping
+from typing import Literal
 
-import numpy as np
-
-from enginebench.records import EngineSample, ItemOutcome, Request, plain
+Kind = Literal["requests", "telemetry", "engine", "quality"]
+"""Which table: the name of its file."""
 
 REQUEST_COLUMNS: Mapping[str, tuple[str, str]] = {
     "run": ("string", "id of the run"),
@@ -19,7 +16,10 @@ REQUEST_COLUMNS: Mapping[str, tuple[str, str]] = {
     "first_token_ns": ("int64", "arrival of the first token-bearing event, ns since the run's start; null: none came"),
     "last_token_ns": ("int64", "arrival of the last token-bearing event, ns since the run's start; null: none came"),
     "end_ns": ("int64", "end of the stream or of the attempt, ns since the run's start"),
-    "event_ns": ("list<int64>", "arrival of every token-bearing event, ns since the run's start"),
+    "event_ns": (
+        "list<int64>",
+        "arrival of every token-bearing event, ns since the run's start; null: chunk times were not asked for",
+    ),
     "input_tokens": ("int32", "tokens sent to be read"),
     "output_tokens": ("int32", "tokens the server says it wrote; null: it did not say"),
     "asked_output_tokens": ("int32", "output length asked for, tokens"),
@@ -33,7 +33,10 @@ REQUEST_COLUMNS: Mapping[str, tuple[str, str]] = {
     "error": ("string", "what went wrong, in one line; null: nothing"),
     "first_chars": ("int32", "characters of text in the first token-bearing event"),
     "output_chars": ("int32", "characters of text in all token-bearing events"),
-    "event_tokens": ("list<int32>", "tokens of every token-bearing event; null: the server does not tell"),
+    "event_tokens": (
+        "list<int32>",
+        "tokens of every token-bearing event; null: the server does not tell, or chunk times were not asked for",
+    ),
     "shared_reads": (
         "int32",
         "token-bearing events that came in one read with a later one: their times are bounds",
@@ -42,6 +45,11 @@ REQUEST_COLUMNS: Mapping[str, tuple[str, str]] = {
     "first_event_ns": (
         "int64",
         "arrival of the first event with a choice, be it without a token, ns since the run's start; null: none came",
+    ),
+    "events": ("int32", "token-bearing events that came"),
+    "itl_max_ns": (
+        "int64",
+        "longest gap between two token-bearing events that follow one another, ns; null: fewer than two came",
     ),
 }
 """Column of `requests.parquet` to its type and meaning."""
@@ -83,71 +91,25 @@ QUALITY_COLUMNS: Mapping[str, tuple[str, str]] = {
 }
 """Column of `quality.parquet` to its type and meaning."""
 
+DERIVED = ("events", "itl_max_ns")
+"""Columns of requests that are no fields of a Request: what is left of its events where their times are not kept.
 
-def write_requests(requests: Sequence[Request], path: Path) -> None:
-    """Write rows of requests to `path`."""
-    rows = [{name: getattr(request, name) for name in REQUEST_COLUMNS} for request in requests]
-    for row in rows:
-        # As numpy arrays they are taken over whole; as arrays or tuples number by number.
-        row["event_ns"] = np.asarray(row["event_ns"], np.int64)
-        row["event_tokens"] = None if row["event_tokens"] is None else np.asarray(row["event_tokens"], np.int32)
-    _write(rows, REQUEST_COLUMNS, path)
+They say what a drill-down looks for first: whether the tokens came one by one or in lumps (`events` beside
+`output_tokens`), and whether the answer stalled (`itl_max_ns` beside the mean gap, which the other columns give).
+"""
 
+COLUMNS: Mapping[Kind, Mapping[str, tuple[str, str]]] = {
+    "requests": REQUEST_COLUMNS,
+    "telemetry": TELEMETRY_COLUMNS,
+    "engine": ENGINE_COLUMNS,
+    "quality": QUALITY_COLUMNS,
+}
+"""Table to its columns."""
 
-def read_requests(path: Path) -> tuple[Request, ...]:
-    """The rows that write_requests wrote, equal to what it was given."""
-    import pyarrow.parquet as pq
-
-    table = pq.read_table(path)
-    lists = {name: _arrays(table[name]) for name in ("event_ns", "event_tokens") if name in table.column_names}
-    rows = table.drop_columns(list(lists)).to_pylist()
-    for place, row in enumerate(rows):
-        row.update((name, arrays[place]) for name, arrays in lists.items())
-        row["seen"] = tuple(row.get("seen") or ())
-    return tuple(Request(**row) for row in rows)
+VERSIONS: Mapping[Kind, int] = {"requests": 2, "telemetry": 1, "engine": 1, "quality": 1}
+"""Table to the version of its layout that is written; every one up to it is read."""
 
 
-def _arrays(column: Any) -> list[array[int] | None]:
-    """A column of lists of integers as arrays, without an object for each number."""
-    found: list[array[int] | None] = []
-    for chunk in column.chunks:
-        values, edges = chunk.values.to_numpy(zero_copy_only=False), chunk.offsets.to_numpy()
-        code = "q" if values.dtype.itemsize == 8 else "i"
-        for place, valid in enumerate(chunk.is_valid().to_pylist()):
-            found.append(array(code, values[edges[place] : edges[place + 1]].tobytes()) if valid else None)
-    return found
-
-
-def write_telemetry(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Write samples to `path`; a row may lack columns, which become null."""
-    _write([{name: row.get(name) for name in TELEMETRY_COLUMNS} for row in rows], TELEMETRY_COLUMNS, path)
-
-
-def write_engine(samples: Sequence[EngineSample], path: Path) -> None:
-    """Write what the engine told of itself to `path`."""
-    _write([plain(sample) for sample in samples], ENGINE_COLUMNS, path)
-
-
-def write_quality(items: Sequence[ItemOutcome], path: Path) -> None:
-    """Write the outcomes of questions to `path`."""
-    _write([plain(item) for item in items], QUALITY_COLUMNS, path)
-
-
-def _write(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, tuple[str, str]], path: Path) -> None:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    types = {
-        "string": pa.string(),
-        "int32": pa.int32(),
-        "int64": pa.int64(),
-        "float64": pa.float64(),
-        "bool": pa.bool_(),
-        "list<int64>": pa.list_(pa.int64()),
-        "list<int32>": pa.list_(pa.int32()),
-        "list<string>": pa.list_(pa.string()),
-    }
-    schema = pa.schema(
-        [pa.field(name, types[kind], metadata={"meaning": meaning}) for name, (kind, meaning) in columns.items()]
-    )
-    pq.write_table(pa.Table.from_pylist(list(rows), schema=schema), path, compression="zstd")
+def format_name(kind: Kind, version: int | None = None) -> str:
+    """What stands as `format` in a file's metadata: `enginebench.requests/2`; without a version, today's."""
+    return f"enginebench.{kind}/{VERSIONS[kind] if version is None else version}"

@@ -1,0 +1,65 @@
+"""Curves as they stand now: the newest figure of each load, and never two versions in one curve unseen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+_CURVE = ["curve", "host"]
+"""What is one curve: figures of two machines are two curves."""
+
+
+def snapshot(points: pd.DataFrame, *, mix: bool = False) -> pd.DataFrame:
+    """The newest of `points`, as `summarise_points` gives them, for each load of each curve. Left out are reproductions
+    and points of which no run counts any more.
+
+    Only those of the curve's newest version, unless `mix`: then each load's newest, whatever its version. Two columns
+    are added. `mixed`: the curve's rows here are of more than one version. `missing`: the loads that its newest version
+    has not measured, though another has (`r0.5 by vllm 0.31.0 on 2026-11-23`); they are left out unless `mix`.
+    """
+    columns = [*points.columns, "mixed", "missing"]
+    rows: list[dict[Hashable, Any]] = []
+    points = points[points["reproduces"].isna() & ~points["invalid"].astype(bool)]
+    for _, curve in points.groupby(_CURVE, dropna=False, sort=False):
+        newest = _newest_version(curve)
+        loads = [group.to_dict("records") for _, group in curve.groupby("series", sort=False)]
+        kept = [max(load, key=lambda row: _rank(row, newest, False)) for load in loads]
+        others = [row for row in kept if row["version"] != newest]
+        missing = sorted(f"{row['load']} by {row['version_label']} on {row['night']}" for row in others)
+        if mix:
+            taken = [max(load, key=lambda row: _rank(row, newest, True)) for load in loads]
+        else:
+            taken = [row for row in kept if row["version"] == newest]
+        mixed = len({row["version"] for row in taken}) > 1
+        rows += [{**row, "mixed": mixed, "missing": missing} for row in taken]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def missing_notes(points: pd.DataFrame) -> tuple[str, ...]:
+    """A line for each curve of which the newest version has not measured every load."""
+    rows = snapshot(points).drop_duplicates(_CURVE).to_dict("records")
+    return tuple(
+        f"{row['model']}, {row['engine']} on {row['devices']} × {row['product']}, {row['workload']}: "
+        f"{row['version_label']} has not measured {', '.join(row['missing'])}"
+        for row in rows
+        if row["missing"]
+    )
+
+
+def _rank(row: Mapping[Hashable, Any], newest: str, mix: bool) -> tuple[Any, Any]:
+    """Of the figures of a load the highest is shown: of the newest version if there is one, or else the latest."""
+    of_newest = row["version"] == newest
+    return (row["night"], of_newest) if mix else (of_newest, row["night"])
+
+
+def _newest_version(curve: pd.DataFrame) -> str:
+    """The version measured last; of several in that night the one that appeared last, then the higher number."""
+    spans = curve.groupby("version").agg(
+        last=("night", "max"), first=("night", "min"), engine_version=("engine_version", "first")
+    )
+    numbers = spans["engine_version"].map(lambda text: [int(part) for part in re.findall("[0-9]+", text)])
+    order = sorted(zip(spans["last"], spans["first"], numbers, spans.index, strict=True))
+    return str(order[-1][-1])
