@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pandas as pd
 import pytest
 import s3fs
@@ -213,6 +214,18 @@ def test_terminal_tables_and_commands_say_it(store, tmp_path):
     assert command("withdraw", made, "--reason", "again").returncode == 2
     assert "withdrawn" in command("list").stdout
     assert "invalid" not in command("points").stdout
+
+
+def test_duckdb_reads_them_as_the_page_says(store, monkeypatch):
+    page = Path(__file__).parents[2] / "docs" / "results.md"
+    query = page.read_text(encoding="utf-8").split("```sql\n")[1].split("```")[0]
+    monkeypatch.chdir(store.local.parent)
+    query = query.replace("'results/", f"'{store.local.name}/")
+    made = invalidate(store, "a")
+    store.invalidate("b.0.1", reason="slow", author="Ben")
+    assert sorted(duckdb.sql(query).fetchall()) == [("a", "the fan had failed", "Ada"), ("b.0.1", "slow", "Ben")]
+    store.withdraw(made, reason="no", author="Ada")
+    assert duckdb.sql(query).fetchall() == [("b.0.1", "slow", "Ben")]
 
 
 def test_the_author_is_never_empty(monkeypatch, tmp_path):
