@@ -67,6 +67,7 @@ def test_spoilt_repeats_are_left_out_while_others_are_there():
         ((99.0, 100.0, 101.0), (99.5, 100.5, 101.5), False),
         # Its own interval is narrow and far off, but the recorded one is so wide that it holds the new figure.
         ((60.0, 100.0, 140.0), (119.0, 120.0, 121.0), False),
+        ((119.0, 120.0, 121.0), (60.0, 100.0, 140.0), False),
         ((100.0,), (120.0, 120.1, 120.2), False),
         ((), (120.0, 120.1, 120.2), False),
         ((0.0, 0.0), (1.0, 1.0), True),

@@ -1,6 +1,7 @@
 """A night's signature: the hashes of all its trials in `signatures/<night>.json`, signed as minisign signs.
 
-`minisign -Vm signatures/<night>.json -p KEY` verifies it without us. Signing again replaces both files.
+`minisign -Vm signatures/<night>.json -p KEY` verifies it without us. Signing again replaces both files; a signer that
+dies between them leaves a night that does not verify until it is signed again.
 """
 
 from __future__ import annotations
