@@ -12,6 +12,7 @@ import enginebench
 PACKAGE = Path(enginebench.__file__).parent
 ORDER = (
     ("errors",),
+    ("extensions",),
     ("records",),
     ("assets", "intervals"),
     ("stopping",),
@@ -23,7 +24,7 @@ ORDER = (
     ("quality", "calibration"),
     ("trial",),
     ("store", "plan", "runners"),
-    ("analysis", "importers"),
+    ("analysis", "importers", "convert"),
     ("progress",),
     ("night",),
     ("reproduce",),

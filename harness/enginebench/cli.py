@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     _places(again, "store", "cache")
     _bench(command("bench", "measure the server at a URL; options as those of `vllm bench serve`"))
     _results(command("results", "look at, export or take in results, also other tools'"))
+    _convert(command("convert", "turn another project's configuration files into grids; tell what is left out"))
     site = command("site", "build the dashboard from the store")
     site.add_argument("--serve", type=int, metavar="PORT", help="serve it on 127.0.0.1 until Ctrl-C")
     _places(site, "store", "pages")
@@ -101,6 +102,7 @@ def _results(one: argparse.ArgumentParser) -> None:
             "--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value"
         )
     shown.add_argument("path", type=Path, metavar="FILE", help="its name ends in .csv .parquet .arrow .json or .prom")
+    shown.add_argument("--as", dest="tool", metavar="TOOL", help="write the runs as TOOL's file has them: vllm_bench")
     taken = action("ingest", "take in a finished trial's folder, or all trials of another store")
     taken.add_argument("path", metavar="FOLDER|STORE", help="a trial's folder, a store's, or s3://…")
     taken.add_argument("--verify", metavar="PUBKEY", help="only trials that are what this key (file or text) signed")
@@ -128,6 +130,12 @@ def _results(one: argparse.ArgumentParser) -> None:
     pruned.add_argument("--policy", type=Path, default=policy, metavar="FILE", help=f"days by kind (default: {policy})")
     pruned.add_argument("--dry-run", action="store_true", help="only tell what would go")
     action("clean", "remove what dead writers left and what compaction made needless, a day after")
+
+
+def _convert(one: argparse.ArgumentParser) -> None:
+    one.add_argument("project", choices=("inferencex",), help="whose files they are")
+    one.add_argument("files", type=Path, nargs="+", metavar="FILE", help="*-master.yaml, runners.yaml")
+    one.add_argument("--out", type=Path, required=True, help="folder for grids, their files and report.md")
 
 
 def _bench(one: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from enginebench import calibration, config, runners
-from enginebench.errors import mistake
+from enginebench.errors import UserError, mistake
 from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
 from enginebench.progress import Progress
 from enginebench.provision import channels
@@ -103,7 +103,7 @@ def run_night(grid: Path, site: Path, store: Store, *, cache: Path, progress: Pr
     config.read_grid(grid)
     config.read_site(site)
     with only_one(work, store):
-        salvaged = _take_in_leftovers(work, store)
+        salvaged = _take_in_leftovers(work, store, progress)
         planned = plan_night(grid, site, store, night=night, cache=cache, again=again)
         failures: list[str] = []
         measured = 0
@@ -159,18 +159,33 @@ def _calibrate(left: Due, store: Store, progress: Progress) -> None:
         )
 
 
-def _take_in_leftovers(work: Path, store: Store) -> int:
-    """Finish and ingest what a killed night left; gives the number of runs that were saved so."""
+def _take_in_leftovers(work: Path, store: Store, progress: Progress) -> int:
+    """Finish and ingest what a killed night left; gives the number of runs that were saved so.
+
+    What cannot be read, as a folder that another version of enginebench left unfinished, is set aside and told.
+    """
     runs = 0
-    if not work.is_dir():
-        return runs
     for path in sorted(work.glob("*.partial")):
-        salvage(path)
-    for path in sorted(work.iterdir()):
+        with _set_aside(path, progress):
+            salvage(path)
+    for path in sorted(work.iterdir()) if work.is_dir() else ():
         if (path / "result.json").exists():
-            taken = store.ingest(path)
-            runs += len(store.result(taken.trial).runs) if taken.taken else 0
+            with _set_aside(path, progress):
+                taken = store.ingest(path)
+                runs += len(store.result(taken.trial).runs) if taken.taken else 0
     return runs
+
+
+@contextmanager
+def _set_aside(path: Path, progress: Progress) -> Iterator[None]:
+    """Move what raises a UserError out of the way of this night and those to come."""
+    try:
+        yield
+    except UserError as error:
+        kept = path.parent.with_name(f"{path.parent.name}.unread") / path.name
+        kept.parent.mkdir(exist_ok=True)
+        path.rename(kept)
+        progress.console.print(f"What an earlier night left cannot be read and lies in {kept}: {error}", markup=False)
 
 
 def measure(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from enginebench import accelerators
+from enginebench import accelerators, extensions
 from enginebench.accelerators import Reading
 from enginebench.errors import UserError
 from enginebench.records import Accelerator
@@ -48,7 +48,7 @@ def foo(monkeypatch):
     def points(*, group, name="foo"):
         return [Point(name="foo", group=group, value="foo:PROBE")] if name == "foo" else []
 
-    monkeypatch.setattr(accelerators, "entry_points", points)
+    monkeypatch.setattr(extensions, "entry_points", points)
 
 
 def test_every_file_is_a_vendor_and_holds_under_100_lines():

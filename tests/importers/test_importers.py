@@ -1,7 +1,7 @@
 """Other tools' files: figures as given, the same definitions found, wrong files refused.
 
 The samples are real files of vLLM 0.32.0, SGLang 0.5.21, GuideLLM 0.8.1, AIPerf 0.13.0 and genai-bench 0.0.5, of runs
-against a server of TTFT 50 ms and ITL 5 ms: answers of 16 tokens, 4 at a time.
+against a server of TTFT 50 ms and ITL 5 ms: answers of 16 tokens, 4 at a time. That of InferenceX is made up.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,11 +18,14 @@ import pytest
 from enginebench import importers
 from enginebench.errors import UserError
 from enginebench.metrics import METRICS
-from enginebench.records import SameAs
+from enginebench.records import ForeignPoint, SameAs, plain
+from enginebench.records.files import from_json
 from enginebench.store import Store
 
 SAMPLES = Path(__file__).parent / "samples"
 FILES = {path.stem: path for path in SAMPLES.iterdir()}
+JSON_TOOLS = tuple(name for name in importers.names() if name not in ("mlperf", "llm_d"))
+"""Those whose files are JSON alone."""
 MS = 1e6
 
 
@@ -34,7 +38,7 @@ def edited(folder, tool, change):
     return path
 
 
-@pytest.mark.parametrize("tool", importers.names())
+@pytest.mark.parametrize("tool", sorted({*JSON_TOOLS} - {"inferencex"}))
 def test_a_real_file_of_every_tool_is_read(tool):
     (point,) = importers.points(tool, FILES[tool])
     assert (point.tool, point.file, point.place) == (tool, FILES[tool].name, 0)
@@ -105,6 +109,15 @@ def test_a_number_that_is_not_finite_is_null_with_a_note(tmp_path):
     assert "mean_ttft_ms" not in point.same_as
 
 
+@pytest.mark.parametrize("tool", ["vllm_bench", "sglang_bench"])
+def test_a_real_file_to_which_a_second_run_was_appended(tool):
+    closed, opened = importers.points(tool, FILES[f"{tool}_appended"])
+    assert (closed.place, closed.concurrency, closed.rate_rps) == (0, 4, None)
+    assert (opened.place, opened.concurrency, opened.rate_rps) == (1, None, 40)
+    assert set(closed.same_as) == set(opened.same_as)
+    assert closed.identity() != opened.identity()
+
+
 def test_a_file_with_a_run_a_line_is_as_many_points(tmp_path):
     line = FILES["vllm_bench"].read_text()
     path = tmp_path / "appended.json"
@@ -113,12 +126,12 @@ def test_a_file_with_a_run_a_line_is_as_many_points(tmp_path):
     assert [(point.place, point.concurrency) for point in points] == [(0, 4), (1, 8)]
 
 
-@pytest.mark.parametrize("tool", importers.names())
+@pytest.mark.parametrize("tool", JSON_TOOLS)
 @pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"", "is empty"),
-        (b"\xff\xfe", "is no JSON: not UTF-8"),
+        (b"\xff\xfe", "is no text: not UTF-8"),
         (b"ttft: 5\n", "line 1 is no JSON"),
         (b"[]", "holds JSON, but no object"),
         (b'{"a": 1}', "has no `"),
@@ -131,14 +144,14 @@ def test_a_wrong_file_is_one_sentence(tmp_path, tool, content, words):
         importers.points(tool, path)
     (mistake,) = caught.value.mistakes
     assert (mistake.place, mistake.problem.startswith(words)) == (str(path), True)
-    assert "name a file written by" in mistake.remedy
+    assert "name a file " in mistake.remedy
 
 
 @pytest.mark.parametrize("tool", importers.names())
 def test_a_file_of_another_tool_is_refused(tool):
     for other in importers.names():
         if other != tool:
-            with pytest.raises(UserError, match="has no `"):
+            with pytest.raises(UserError, match=r"has no `|is no JSON|is neither JSON nor YAML"):
                 importers.points(tool, FILES[other])
 
 
@@ -176,26 +189,52 @@ def test_the_command_stores_each_point_once(tmp_path):
     first = run(tmp_path, "a.json", "--as", "vllm_bench")
     assert (first.returncode, first.stderr) == (0, "")
     figures = len(importers.points("vllm_bench", file)[0].figures)
-    assert first.stdout == f"a.json: 1 points, 1 of them new; {figures} figures, 4 of them defined as ours\n"
+    assert first.stdout == (
+        "a.json: 1 rows in, 1 points (1 new, 0 known already), 0 rows refused; "
+        f"{figures} figures, 4 of them defined as ours\n"
+    )
     (kept,) = (tmp_path / "results" / "foreign" / "vllm_bench").iterdir()
     before = kept.read_bytes()
     assert list(Store(tmp_path / "results").foreign()) == list(importers.points("vllm_bench", file))
     # The same file, and a copy of it that goes on with a further run.
-    assert "1 points, 0 of them new" in run(tmp_path, "a.json", "--as", "vllm_bench").stdout
+    assert "1 points (0 new, 1 known already)" in run(tmp_path, "a.json", "--as", "vllm_bench").stdout
     more = file.read_text().replace('"duration": 0.5', '"duration": 0.6')
     (tmp_path / "b.json").write_text(file.read_text() + "\n" + more)
-    assert "2 points, 1 of them new" in run(tmp_path, "b.json", "--as", "vllm_bench").stdout
+    assert "2 points (1 new, 1 known already)" in run(tmp_path, "b.json", "--as", "vllm_bench").stdout
     assert kept.read_bytes() == before
     assert len(list(kept.parent.iterdir())) == 2
 
 
-def test_of_a_file_with_one_wrong_line_nothing_is_stored(tmp_path):
-    (tmp_path / "a.json").write_text(FILES["vllm_bench"].read_text() + '\n{"a": 1}\n')
-    done = run(tmp_path, "a.json", "--as", "vllm_bench")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("a.json: has no `endpoint_type`, which every file of vllm_bench has; name a file ")
-    assert done.stderr.count("\n") == 1
-    assert not (tmp_path / "results").exists()
+@pytest.mark.parametrize("tool", ["vllm_bench", "sglang_bench"])
+def test_of_a_file_with_one_wrong_line_the_others_are_stored(tmp_path, tool):
+    (tmp_path / "a.json").write_text(FILES[tool].read_text() + '\n{"a": 1}\n\n{"completed": \n')
+    done = run(tmp_path, "a.json", "--as", tool)
+    assert done.returncode == 1
+    assert done.stdout.startswith("a.json: 3 rows in, 1 points (1 new, 0 known already), 2 rows refused; ")
+    second, fourth = done.stderr.splitlines()
+    first = len(FILES[tool].read_text().splitlines())
+    assert second.startswith(f"a.json: line {first + 1 + FILES[tool].read_text().endswith(chr(10))} has no `")
+    assert "is no JSON (" in fourth
+    assert len(list(Store(tmp_path / "results").foreign())) == 1
+
+
+def test_a_benchmark_of_guidellm_that_lacks_something_is_refused_alone(tmp_path):
+    path = edited(tmp_path, "guidellm", lambda one: one["benchmarks"].append({"config": {}}))
+    point, refused = importers.rows("guidellm", path)
+    assert (point.place, refused.place) == (0, "benchmark 2")
+    assert refused.reason == "has no `metrics`, which every file of guidellm has"
+
+
+def test_a_point_that_was_stored_before_some_fields_keeps_its_identity():
+    (point,) = importers.points("genai_bench", FILES["genai_bench"])
+    before = plain(point)
+    for name in ("kind", "occurrence", "said"):
+        del before[name]
+    assert from_json(ForeignPoint, json.dumps(before), "") == point
+    assert point.identity() == "8a4e1a966810ef1c"
+    for change in ({"kind": "evaluation"}, {"occurrence": 1}, {"said": {"hardware": "h100"}}):
+        assert replace(point, **change).identity() != point.identity()
+    assert replace(point, said={"image": None}).identity() == point.identity()
 
 
 def test_what_a_dead_writer_left_is_cleared(tmp_path):
@@ -336,3 +375,25 @@ def test_of_a_tool_that_writes_one_object_two_are_refused(tmp_path, tool):
     path.write_text(json.dumps(json.loads(FILES[tool].read_text())) + "\n{}\n")
     with pytest.raises(UserError, match=f"holds 2 JSON objects, where {tool} writes one"):
         importers.points(tool, path)
+
+
+@pytest.mark.parametrize("backend", ["openai", "openai-chat"])
+def test_a_file_in_vllms_shape_that_enginebench_wrote_is_by_our_definitions(tmp_path, backend):
+    told = {"format": "enginebench.bench/1", "version": "0.1.0", "runs": [{}]}
+    path = edited(tmp_path, "vllm_bench", lambda one: one.update(endpoint_type=backend, enginebench=told))
+    (point,) = importers.points("vllm_bench", path)
+    same = {name: one.metric for name, one in point.same_as.items()}
+    assert (same["mean_ttft_ms"], same["p99_ttft_ms"], same["mean_itl_ms"]) == (
+        "ttft_mean_ns",
+        "ttft_p99_ns",
+        "itl_mean_ns",
+    )
+    assert "however few" in point.unlike["median_ttft_ms"]
+    assert "accelerator" in point.unlike["output_throughput"]
+    assert point.tool_version == "enginebench 0.1.0"
+    assert set(same.values()) <= set(METRICS)
+    # Repeats told as one are no run.
+    path = edited(tmp_path, "vllm_bench", lambda one: one.update(enginebench={**told, "runs": [{}, {}]}))
+    (point,) = importers.points("vllm_bench", path)
+    assert point.same_as == {}
+    assert "several runs" in point.unlike["mean_ttft_ms"]

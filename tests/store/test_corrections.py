@@ -22,7 +22,7 @@ from enginebench.errors import UserError
 from enginebench.records import Invalidation, PointStop, RunKey, Stop, Until
 from enginebench.records.files import from_json
 from enginebench.site.data import collect
-from enginebench.store import Store, export
+from enginebench.store import Store, export, export_as
 from enginebench.store.place import Place
 from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial, finished
 
@@ -183,6 +183,9 @@ def test_exports_say_it(store, tmp_path):
     assert pd.read_parquet(tmp_path / "runs.parquet")["invalid"].tolist().count(WHY) == 1
     assert [row["invalid"] for row in json.loads((tmp_path / "runs.json").read_text())["rows"]].count(WHY) == 1
     assert f'invalid="{WHY}"' in (tmp_path / "runs.prom").read_text()
+    export_as("vllm_bench", store, store.runs(), tmp_path / "runs.jsonl")
+    lines = [json.loads(line)["enginebench"] for line in (tmp_path / "runs.jsonl").read_text().splitlines()]
+    assert {one["run"]: one["invalid"] for one in lines if one["invalid"]} == {"a.0.0": WHY}
 
 
 def test_the_dashboard_s_data_say_it(store):

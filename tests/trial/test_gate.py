@@ -61,10 +61,11 @@ def test_a_server_that_answers_right_passes_before_and_after_the_load(tmp_path):
     assert after.agreement.kl_nats == pytest.approx(0, abs=1e-9)
     assert all("failed_quality" not in run.marks for run in result.runs)
     assert result.stage_ns["quality"] >= before.duration_ns + after.duration_ns
-    rows = Store(night.store).quality(result.trial).to_dict("records")
+    rows = Store(night.store).quality(result.trial)
     assert len(rows) == 100
-    assert {row["when"] for row in rows} == {"before", "after"}
-    assert all(row["right"] and row["error"] is None for row in rows)
+    assert set(rows["when"]) == {"before", "after"}
+    assert rows["right"].all()
+    assert rows["error"].isna().all()
     (point, *_) = collect(Store(night.store))["points"]
     assert (point["failed_quality"], point["quality_passed"], point["quality_score"]) == (False, True, 1.0)
 

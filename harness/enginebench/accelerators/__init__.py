@@ -6,13 +6,11 @@ under the entry point group `enginebench.accelerators`. A vendor's library is op
 
 from __future__ import annotations
 
-import importlib
 import os
-import pkgutil
 from collections.abc import Mapping, Sequence
-from importlib.metadata import entry_points
 from typing import Protocol, cast
 
+from enginebench import extensions
 from enginebench.errors import mistake
 from enginebench.records import Accelerator, record
 
@@ -57,18 +55,15 @@ def known() -> tuple[str, ...]:
     NVIDIA comes first, since a machine with its cards may have an AMD processor with graphics; the CPU, which every
     machine has, comes last.
     """
-    own = {module.name for module in pkgutil.iter_modules(__path__)}
-    all_names = own | {point.name for point in entry_points(group="enginebench.accelerators")}
-    return tuple(sorted(all_names, key=lambda name: (name == "cpu", name != "nvidia", name)))
+    return tuple(sorted(extensions.known(__name__), key=lambda name: (name == "cpu", name != "nvidia", name)))
 
 
 def get(vendor: str) -> Probe:
     """The probe of that vendor; raises UserError for an unknown one."""
-    if vendor in {module.name for module in pkgutil.iter_modules(__path__)}:
-        return cast(Probe, importlib.import_module(f"{__name__}.{vendor}").PROBE)
-    for point in entry_points(group="enginebench.accelerators", name=vendor):
-        return cast(Probe, point.load())
-    raise mistake(f"accelerator vendor `{vendor}`", "no probe has that name", f"known: {', '.join(known())}")
+    found = extensions.find(__name__, vendor, "PROBE")
+    if found is None:
+        raise mistake(f"accelerator vendor `{vendor}`", "no probe has that name", f"known: {', '.join(known())}")
+    return cast(Probe, found)
 
 
 def detect() -> tuple[Accelerator, ...]:

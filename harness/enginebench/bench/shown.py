@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from enginebench.analysis.limit import Found
-from enginebench.bench.figures import Spread, samples_ns, spread
 from enginebench.bench.measuring import BenchRun
+from enginebench.metrics.pooled import Spread, samples_ns, spread
 from enginebench.records import Stop
 from enginebench.report import MEANINGS
 

@@ -1,7 +1,6 @@
 """The files: JSON that readers of `vllm bench serve`'s JSON understand, and the requests as Parquet.
 
-Keys and units at the top are vLLM 0.32's (`vllm/benchmarks/serve.py`, November 2026): rates a second, `_ms` in ms,
-lists in s. What can't be said is null. Ours stands under the one key `enginebench`.
+Keys and units at the top are vLLM's, as `metrics/vllm_keys.py` has them. Ours stands under the one key `enginebench`.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from typing import Any
 
 from enginebench import __version__
 from enginebench.analysis.limit import Found
-from enginebench.bench.figures import most_in_flight, most_tokens_in_a_second, samples_ns, spread
 from enginebench.bench.measuring import BenchRun
 from enginebench.bench.options import Settings
 from enginebench.intervals import interval
-from enginebench.records import Request, Stop, plain
+from enginebench.metrics import vllm_keys
+from enginebench.records import Stop, plain
 
 
 def result(
@@ -34,16 +33,17 @@ def result(
     """What the JSON holds: the figures at its top are those of `runs`, as one; `every` run is told below."""
     requests = [request for run in runs for request in run.requests]
     top: dict[str, Any] = {
-        "date": f"{datetime.now(UTC):%Y%m%d-%H%M%S}",
-        "endpoint_type": asked.backend,
-        "backend": asked.backend,
-        "label": None,
-        "model_id": model,
-        "tokenizer_id": asked.tokenizer or model,
-        "num_prompts": len(requests),
-        **_load(asked, runs),
+        **vllm_keys.head(
+            at=datetime.now(UTC),
+            backend=asked.backend,
+            model=model,
+            tokenizer=asked.tokenizer or model,
+            requests=len(requests),
+            burstiness=asked.burstiness,
+            **_load(asked, runs),
+        ),
         **totals(runs),
-        **_latencies(requests),
+        **vllm_keys.latencies(requests),
     }
     if asked.detailed:
         top |= _details(runs)
@@ -55,56 +55,22 @@ def _load(asked: Settings, runs: Sequence[BenchRun]) -> dict[str, Any]:
     how = runs[0].load if runs else None
     return {
         "request_rate": getattr(how, "rate_rps", "inf"),
-        "burstiness": asked.burstiness,
         "max_concurrency": getattr(how, "concurrency", None) if asked.max_concurrency or asked.find else None,
     }
 
 
 def totals(runs: Sequence[BenchRun]) -> dict[str, Any]:
-    """Counts and rates of all runs together, over the time from first send to last end of each."""
-    requests = [request for run in runs for request in run.requests]
-    good = [request for request in requests if request.status == "ok"]
-    seconds = sum(run.summary.duration_ns for run in runs) / 1e9
-    counted = [request.output_tokens for request in good]
-    written = None if None in counted else sum(count or 0 for count in counted)
-    read = sum(request.input_tokens for request in good)
-    goodputs = [(run.summary.metrics["goodput_rps"], run.summary.duration_ns / 1e9) for run in runs]
-    kept = None if any(value is None for value, _ in goodputs) else sum((v or 0) * s for v, s in goodputs)
-
-    def a_second(amount: float | None) -> float | None:
-        return None if amount is None or not seconds else amount / seconds
-
-    return {
-        "duration": seconds or None,
-        "completed": len(good),
-        "failed": len(requests) - len(good),
-        "total_input_tokens": read,
-        "total_output_tokens": written,
-        "request_throughput": a_second(len(good)),
-        "request_goodput": a_second(kept),
-        "output_throughput": a_second(written),
-        "total_token_throughput": a_second(None if written is None else read + written),
-        "max_output_tokens_per_s": max((one for one in map(_peak, runs) if one is not None), default=None),
-        "max_concurrent_requests": max((most_in_flight(run.requests) for run in runs), default=None),
-        "rtfx": None,
-    }
-
-
-def _peak(run: BenchRun) -> float | None:
-    return most_tokens_in_a_second(run.requests)
-
-
-def _latencies(requests: Sequence[Request]) -> dict[str, float | None]:
-    told: dict[str, float | None] = {}
-    for name, values in samples_ns(requests).items():
-        found = spread(values)
-        told |= {
-            f"mean_{name}_ms": found.mean_ms,
-            f"median_{name}_ms": found.median_ms,
-            f"std_{name}_ms": found.std_ms,
-            f"p99_{name}_ms": found.p99_ms,
-        }
-    return told
+    """Counts and rates of all runs together."""
+    return vllm_keys.totals(
+        [
+            vllm_keys.Measured(
+                requests=run.requests,
+                duration_ns=run.summary.duration_ns,
+                goodput_rps=run.summary.metrics["goodput_rps"],
+            )
+            for run in runs
+        ]
+    )
 
 
 def _details(runs: Sequence[BenchRun]) -> dict[str, list[Any]]:

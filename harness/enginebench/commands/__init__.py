@@ -159,6 +159,16 @@ def results(options: argparse.Namespace) -> int:
     return int(getattr(stored, f"{options.action}_")(options))
 
 
+def convert(options: argparse.Namespace) -> int:
+    """`enginebench convert inferencex FILE... --out DIR`."""
+    from enginebench.convert import convert_inferencex
+
+    done = convert_inferencex(options.files, options.out)
+    print(done.summary())
+    print(f"key by key in {options.out / 'report.md'}")
+    return 0 if all(one.status() == "whole" for one in done.outcomes) else 1
+
+
 def site(options: argparse.Namespace) -> int:
     """`enginebench site`."""
     from enginebench.site import serve

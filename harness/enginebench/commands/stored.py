@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,11 +40,15 @@ def list_(options: argparse.Namespace) -> int:
 
 
 def export_(options: argparse.Namespace) -> int:
-    """The table of runs as a file."""
-    from enginebench.store import export
+    """The table of runs as a file, or the runs as another tool's."""
+    from enginebench.store import export, export_as
 
-    runs = _runs(options)
-    export(runs, options.path)
+    if options.tool is None:
+        runs = _runs(options)
+        export(runs, options.path)
+    else:
+        runs = _runs(options, columns=("trial", "run", "invalid"))
+        export_as(options.tool, Store(options.store), runs, options.path)
     print(f"{len(runs)} runs in {options.path}")
     return 0
 
@@ -111,11 +116,18 @@ def import_(options: argparse.Namespace) -> int:
     """Another tool's file into the store."""
     from enginebench import importers
 
-    points = importers.points(options.tool, options.path)
+    rows = importers.rows(options.tool, options.path)
+    refused = [row for row in rows if isinstance(row, importers.Refused)]
+    points = [row for row in rows if not isinstance(row, importers.Refused)]
     new = Store(options.store).add_foreign(points)
     figures, same = sum(len(point.figures) for point in points), sum(len(point.same_as) for point in points)
-    print(f"{options.path}: {len(points)} points, {new} of them new; {figures} figures, {same} of them defined as ours")
-    return 0
+    print(
+        f"{options.path}: {len(rows)} rows in, {len(points)} points ({new} new, {len(points) - new} known already), "
+        f"{len(refused)} rows refused; {figures} figures, {same} of them defined as ours"
+    )
+    for row in refused:
+        print(f"{options.path}: {row}", file=sys.stderr)
+    return 1 if refused else 0
 
 
 def invalidate_(options: argparse.Namespace) -> int:
@@ -166,9 +178,9 @@ def clean_(options: argparse.Namespace) -> int:
     return 0
 
 
-def _runs(options: argparse.Namespace) -> pd.DataFrame:
+def _runs(options: argparse.Namespace, columns: Sequence[str] | None = None) -> pd.DataFrame:
     wrong = [item for item in options.where if "=" not in item]
     if wrong:
         raise mistake(f"--where {wrong[0]}", "no `=` in it", "write KEY=VALUE, as engine=vllm")
     pairs = (item.partition("=") for item in options.where)
-    return Store(options.store).runs(**{key: value for key, _, value in pairs})
+    return Store(options.store).runs(columns, **{key: value for key, _, value in pairs})

@@ -6,13 +6,11 @@ under the entry point group `enginebench.engines`. No adapter imports the engine
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Protocol, cast, runtime_checkable
 
+from enginebench import extensions
 from enginebench.errors import mistake
 from enginebench.records import Deployment, Parallelism, record
 
@@ -92,17 +90,15 @@ class ScoresPrompts(Protocol):
 
 def known() -> tuple[str, ...]:
     """Names of all engines that there is an adapter for."""
-    own = [module.name for module in pkgutil.iter_modules(__path__)]
-    return tuple(sorted({*own, *(point.name for point in entry_points(group="enginebench.engines"))}))
+    return extensions.known(__name__)
 
 
 def get(kind: str) -> Adapter:
     """The adapter of that name; raises UserError for an unknown one."""
-    if kind in {module.name for module in pkgutil.iter_modules(__path__)}:
-        return cast(Adapter, importlib.import_module(f"{__name__}.{kind}").ADAPTER)
-    for point in entry_points(group="enginebench.engines", name=kind):
-        return cast(Adapter, point.load())
-    raise mistake(f"engine kind `{kind}`", "no adapter has that name", f"known: {', '.join(known())}")
+    found = extensions.find(__name__, kind, "ADAPTER")
+    if found is None:
+        raise mistake(f"engine kind `{kind}`", "no adapter has that name", f"known: {', '.join(known())}")
+    return cast(Adapter, found)
 
 
 def flags(arguments: Mapping[str, bool | int | float | str | None]) -> tuple[str, ...]:

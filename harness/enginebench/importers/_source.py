@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from enginebench.errors import UserError, mistake
+from enginebench.importers._rows import Refused, each, rows
 from enginebench.records import ForeignPoint, SameAs
 
 MS = 1e6
@@ -17,6 +18,10 @@ MS = 1e6
 S = 1e9
 """From s to ns."""
 INTERPOLATED = "interpolated between two samples, however few; here a percentile is a sample, and needs enough of them"
+Said = Callable[[Mapping[str, Any]], Mapping[str, Any]]
+"""From an object of the file to ForeignPoint's fields."""
+Judged = Callable[[Mapping[str, Any]], tuple[dict[str, tuple[str, float]], dict[str, str]]]
+"""From an object of the file to the figures that are metrics of ours, with factors, and to how others differ."""
 PER_DEPLOYMENT = "of the whole deployment; here it is per accelerator, and the file does not say how many"
 
 
@@ -36,14 +41,19 @@ class Source:
         """The error that the file is not what this importer reads."""
         return mistake(str(self.path), what, f"name a file written by {self._makes}, or another tool by --as")
 
-    def documents(self) -> Sequence[Mapping[str, Any]]:
-        """The JSON objects in the file, one or one a line."""
+    def text(self) -> str:
+        """The file's text; raises UserError where it holds none."""
         try:
             text = self.content.decode()
         except UnicodeDecodeError:
-            raise self.wrong("is no JSON: not UTF-8") from None
+            raise self.wrong("is no text: not UTF-8") from None
         if not text.strip():
             raise self.wrong("is empty")
+        return text
+
+    def documents(self) -> Sequence[Mapping[str, Any]]:
+        """The JSON objects in the file, one or one a line."""
+        text = self.text()
         try:
             found = [json.loads(text)]
         except ValueError:
@@ -73,6 +83,23 @@ class Source:
         if missing:
             raise self.wrong(f"has no `{missing[0]}`, which every file of {self.tool} has")
 
+    def runs(
+        self, *keys: str, settings: Container[str], said: Said, judged: Judged
+    ) -> Iterator[ForeignPoint | Refused]:
+        """A point for each JSON object, all of which have `keys`: its figures stand at its top, among `settings`.
+
+        For the files of vLLM's client and of those that come from it: `p99_ttft_ms` is a statistic, then what it is of.
+        """
+
+        def point(place: int, one: Mapping[str, Any]) -> ForeignPoint:
+            self.expect(one, *keys)
+            figures = {name: value for name, value in one.items() if name not in settings}
+            same, unlike = judged(one)
+            percentiles = interpolated(figures.keys() - same.keys(), lambda name: name.partition("_")[0])
+            return self.point(place, said(one), figures, same, percentiles | unlike)
+
+        yield from each(rows(self), point)
+
     def point(
         self,
         place: int,
@@ -80,12 +107,13 @@ class Source:
         figures: Mapping[str, Any],
         same: Mapping[str, tuple[str, float]],
         unlike: Mapping[str, str],
+        notes: Sequence[str] = (),
     ) -> ForeignPoint:
         """The point of this file; `said` holds ForeignPoint's other fields, those left out are null."""
-        kept, notes = finite(figures)
+        kept, infinite = finite(figures)
         # A mean latency of no sample is written as 0 by some.
         void = [name for name, (metric, _) in same.items() if metric.endswith("_ns") and kept.get(name) == 0]
-        notes += tuple(f"`{name}` is 0, which is the tool's word for no sample" for name in void)
+        zeros = tuple(f"`{name}` is 0, which is the tool's word for no sample" for name in void)
         known = {name for name, value in kept.items() if value is not None and name not in void}
         return ForeignPoint(
             tool=self.tool,
@@ -102,13 +130,20 @@ class Source:
             output_tokens=number(said.get("output_tokens")),
             completed_requests=said.get("completed_requests"),
             failed_requests=said.get("failed_requests"),
+            said=said.get("said", {}),
             figures=kept,
             same_as={
                 name: SameAs(metric=metric, factor=factor) for name, (metric, factor) in same.items() if name in known
             },
             unlike={name: unlike[name] for name in kept if name in unlike},
-            notes=notes,
+            notes=(*notes, *infinite, *zeros),
         )
+
+
+def counted_tokens(one: Mapping[str, Any], kind: str) -> float | None:
+    """Mean `input` or `output` tokens of a completed request in a file of vLLM's client or of one from it."""
+    total = one.get(f"total_{kind}_tokens")
+    return total / one["completed"] if one["completed"] and total is not None else None
 
 
 def number(value: Any) -> int | float | None:

@@ -1,29 +1,23 @@
-"""AIPerf's `profile_export_aiperf.json`: one object a run.
+"""AIPerf's `profile_export_aiperf.json`, one object a run, or `profile_export_aiperf.csv`, two tables a run.
 
-Read against AIPerf 0.13.0. Its clock takes events with content, as ours does; what it calls inter-token latency
-is TPOT.
+Read against AIPerf 0.13.0 (exporters/). The CSV tells the same figures, rounded, and nothing of how they were asked.
 """
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from enginebench.importers._source import MS, PER_DEPLOYMENT, S, Source, flat, interpolated
+from enginebench.importers._aiperf import CHUNKS, counted, judged
+from enginebench.importers._source import Source, flat
 from enginebench.records import ForeignPoint
 
-_SAME = {
-    "time_to_first_token.avg": "ttft_mean_ns",
-    "request_latency.avg": "e2el_mean_ns",
-    "inter_token_latency.avg": "tpot_mean_ns",
-    "inter_chunk_latency.avg": "itl_chunk_mean_ns",
-    "output_token_throughput_per_user.avg": "interactivity_mean_tps",
-    "request_throughput.avg": "requests_rps_whole_run",
-}
-_OF_TPOT = ("inter_token_latency.avg", "output_token_throughput_per_user.avg")
-_FACTORS = {"ns": 1.0, "us": 1e3, "ms": MS, "sec": S, "tokens/sec/user": 1.0, "requests/sec": 1.0}
-"""From the unit that the file names to ours."""
+_TABLES = (b"Metric,avg,", b"Metric,Value")
+"""How the CSV begins: with what has a distribution, or, where nothing has, with what is one number."""
+_UNSAID = f"with `--per-chunk-usage`, of which the file says nothing, {CHUNKS}"
+_ROUNDED = "figures are rounded to two decimals"
 
 
 class Aiperf:
@@ -31,30 +25,27 @@ class Aiperf:
 
     def read(self, path: Path) -> Iterator[ForeignPoint]:
         """The run in the file."""
-        source = Source("aiperf", path, "`aiperf profile` (profile_export_aiperf.json)")
-        one = source.document()
-        source.expect(one, "aiperf_version", "input_config", "request_count")
-        metrics = {name: value for name, value in one.items() if isinstance(value, Mapping) and "unit" in value}
-        figures = flat(metrics)
-        units = {f"{name}.avg": value["unit"] for name, value in metrics.items()}
-        same = {name: (metric, _FACTORS[units[name]]) for name, metric in _SAME.items() if units.get(name) in _FACTORS}
-        unlike = interpolated(figures, lambda name: name.rpartition(".")[2])
-        for name in ("input_token_throughput", "output_token_throughput", "total_token_throughput"):
-            unlike[f"{name}.avg"] = PER_DEPLOYMENT
-        if (one["input_config"].get("endpoint") or {}).get("per_chunk_usage"):
-            for name in _OF_TPOT:
-                same.pop(name, None)
-                unlike[name] = "the tokens of the whole first event are taken off; here it is one token"
-        yield source.point(0, _said(one, figures), figures, same, unlike)
+        source = Source("aiperf", path, "`aiperf profile` (profile_export_aiperf.json or .csv)")
+        yield _of_csv(source) if source.content.startswith(_TABLES) else _of_json(source)
 
 
-def _said(one: Mapping[str, Any], figures: Mapping[str, Any]) -> Mapping[str, Any]:
+def _of_json(source: Source) -> ForeignPoint:
+    one = source.document()
+    source.expect(one, "aiperf_version", "input_config", "request_count")
+    metrics = {tag: value for tag, value in one.items() if isinstance(value, Mapping) and "unit" in value}
+    averages = {tag: (f"{tag}.avg", value["unit"]) for tag, value in metrics.items()}
+    figures = flat(metrics)
+    per_chunk = (one["input_config"].get("endpoint") or {}).get("per_chunk_usage")
+    same, unlike = judged(figures, averages, CHUNKS if per_chunk else None)
+    return source.point(0, _asked(one) | counted(figures, averages), figures, same, unlike)
+
+
+def _asked(one: Mapping[str, Any]) -> dict[str, Any]:
     config = one["input_config"]
     models = [item.get("name") for item in (config.get("models") or {}).get("items", [])]
     phases = [phase for phase in config.get("phases") or [] if phase.get("kind") == "profiling"]
     # Of several phases, or models, none is that of the figures.
     phase = phases[0] if len(phases) == 1 else {}
-    failed = figures.get("error_request_count.avg", 0 if figures.get("request_error_rate.avg") == 0 else None)
     return {
         "tool_version": one["aiperf_version"],
         "date": one.get("start_time"),
@@ -62,11 +53,23 @@ def _said(one: Mapping[str, Any], figures: Mapping[str, Any]) -> Mapping[str, An
         "engine": (config.get("endpoint") or {}).get("type"),
         "concurrency": phase.get("concurrency"),
         "rate_rps": phase.get("rate"),
-        "input_tokens": figures.get("input_sequence_length.avg"),
-        "output_tokens": figures.get("output_sequence_length.avg"),
-        "completed_requests": int(figures["request_count.avg"]),
-        "failed_requests": None if failed is None else int(failed),
     }
+
+
+def _of_csv(source: Source) -> ForeignPoint:
+    figures: dict[str, float] = {}
+    averages: dict[str, tuple[str, str]] = {}
+    header: list[str] = []
+    for row in filter(None, csv.reader(source.text().splitlines())):
+        if row[0] in ("Metric", "Endpoint"):
+            header = row
+        elif header[0] == "Metric":  # the table of endpoints is of their GPUs, left out of the JSON too
+            cells = zip(header[1:], row[1:], strict=True)
+            figures |= {f"{row[0]}.{column}": float(cell) for column, cell in cells if cell}
+            title, _, unit = row[0].removesuffix(")").rpartition(" (")
+            averages[(title or row[0]).lower().replace(" ", "_")] = (f"{row[0]}.{header[1]}", unit)
+    same, unlike = judged(figures, averages, _UNSAID)
+    return source.point(0, counted(figures, averages), figures, same, unlike, [_ROUNDED])
 
 
 IMPORTER = Aiperf()

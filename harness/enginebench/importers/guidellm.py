@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from enginebench.importers._rows import Refused, each
 from enginebench.importers._source import MS, PER_DEPLOYMENT, Source, flat
 from enginebench.records import ForeignPoint
 
@@ -24,20 +25,23 @@ _RATE = "over the measured span, from which warm-up and cool-down are left out; 
 class Guidellm:
     """See the module."""
 
-    def read(self, path: Path) -> Iterator[ForeignPoint]:
+    def read(self, path: Path) -> Iterator[ForeignPoint | Refused]:
         """The benchmarks in the file."""
         source = Source("guidellm", path, "`guidellm run --output kind=json,path=FILE`")
         document = source.document()
         source.expect(document, "benchmarks", "metadata")
-        for one in document["benchmarks"]:
-            source.expect(one, "metrics", "config", "start_time")
         if not document["benchmarks"]:
             raise source.wrong("holds no benchmark")
         version = document["metadata"].get("guidellm_version")
-        for place, one in enumerate(document["benchmarks"]):
+
+        def point(place: int, one: Mapping[str, Any]) -> ForeignPoint:
+            source.expect(one, "metrics", "config", "start_time")
             figures = flat(one["metrics"]) | {"duration": one.get("duration")}
             same, unlike = _judged(figures)
-            yield source.point(place, {"tool_version": version, **_said(one, figures)}, figures, same, unlike)
+            return source.point(place, {"tool_version": version, **_said(one, figures)}, figures, same, unlike)
+
+        found = document["benchmarks"]
+        yield from each(((f"benchmark {number}", one) for number, one in enumerate(found, start=1)), point)
 
 
 def _said(one: Mapping[str, Any], figures: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from enginebench.importers._source import MS, PER_DEPLOYMENT, Source, interpolated
+from enginebench.importers._rows import Refused
+from enginebench.importers._source import MS, PER_DEPLOYMENT, Source, counted_tokens
 from enginebench.records import ForeignPoint
 
 _SETTINGS = frozenset(
@@ -28,39 +29,28 @@ _END = "until the last line of the stream, as `[DONE]`; here until the last even
 class SglangBench:
     """See the module."""
 
-    def read(self, path: Path) -> Iterator[ForeignPoint]:
+    def read(self, path: Path) -> Iterator[ForeignPoint | Refused]:
         """The runs in the file."""
         source = Source("sglang_bench", path, "SGLang's `bench_serving --output-file`")
-        documents = source.documents()
-        for one in documents:
-            source.expect(one, "backend", "completed", "mean_e2e_latency_ms", "mean_ttft_ms", "request_throughput")
-        for place, one in enumerate(documents):
-            figures = {name: value for name, value in one.items() if name not in _SETTINGS}
-            same, unlike = _judged(one, figures)
-            yield source.point(place, _said(one), figures, same, unlike)
+        keys = ("backend", "completed", "mean_e2e_latency_ms", "mean_ttft_ms", "request_throughput")
+        yield from source.runs(*keys, settings=_SETTINGS, said=_said, judged=_judged)
 
 
 def _said(one: Mapping[str, Any]) -> Mapping[str, Any]:
-    completed = one["completed"]
     # A ratio below 1 draws lengths between it and what was asked for.
     exact = str(one.get("dataset_name")).startswith("random") and one.get("random_range_ratio") == 1
-    counted = {
-        kind: one[f"total_{kind}_tokens"] / completed if completed else None
-        for kind in ("input", "output")
-        if f"total_{kind}_tokens" in one
-    }
     return {
         "model": (one.get("server_info") or {}).get("model_path"),
         "engine": one["backend"],
         "concurrency": one.get("max_concurrency"),
         "rate_rps": one.get("request_rate"),
-        "input_tokens": one.get("random_input_len") if exact else counted.get("input"),
-        "output_tokens": one.get("random_output_len") if exact else counted.get("output"),
-        "completed_requests": completed,
+        "input_tokens": one.get("random_input_len") if exact else counted_tokens(one, "input"),
+        "output_tokens": one.get("random_output_len") if exact else counted_tokens(one, "output"),
+        "completed_requests": one["completed"],
     }
 
 
-def _judged(one: Mapping[str, Any], figures: Mapping[str, Any]) -> tuple[dict[str, tuple[str, float]], dict[str, str]]:
+def _judged(one: Mapping[str, Any]) -> tuple[dict[str, tuple[str, float]], dict[str, str]]:
     """Figures that are metrics of ours, and how others differ."""
     same = {"request_throughput": ("requests_rps_whole_run", 1.0)}
     unlike = dict.fromkeys(("input_throughput", "output_throughput", "total_throughput"), PER_DEPLOYMENT)
@@ -78,7 +68,7 @@ def _judged(one: Mapping[str, Any], figures: Mapping[str, Any]) -> tuple[dict[st
         same["mean_itl_ms"] = ("itl_chunk_mean_ns", MS)
     else:
         unlike["mean_itl_ms"] = "each gap may be spread over the tokens that the tool's own tokenizer finds in its text"
-    return same, unlike | interpolated(figures, lambda name: name.partition("_")[0])
+    return same, unlike
 
 
 IMPORTER = SglangBench()

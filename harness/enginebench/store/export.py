@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from enginebench.errors import mistake
 from enginebench.metrics import METRICS
 from enginebench.records.units import unit_of
+from enginebench.store import vllm_json
 from enginebench.store.columns import COLUMNS, FAILURE_COLUMNS, OVERLAID
 from enginebench.store.openmetrics import openmetrics
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from enginebench.store.store import Store
 
 
 def export(frame: pd.DataFrame, path: Path) -> None:
@@ -25,9 +28,28 @@ def export(frame: pd.DataFrame, path: Path) -> None:
     kind = path.suffix.lstrip(".")
     if kind not in FORMATS:
         raise mistake(str(path), f"no format `{kind}`", f"end the name with one of .{', .'.join(FORMATS)}")
+    _require_folder(path)
+    FORMATS[kind](frame, path)
+
+
+def export_as(shape: str, store: Store, frame: pd.DataFrame, path: Path) -> None:
+    """Write the runs of `frame` to `path` as files of another tool have them; raises UserError for an unknown one."""
+    if shape not in SHAPES:
+        raise mistake(f"--as {shape}", "no shape of this name to export", f"known: {', '.join(SHAPES)}")
+    _require_folder(path)
+    aside = path.with_name(f".{path.name}.partial")
+    try:
+        with aside.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in SHAPES[shape](store, frame))
+        # Of a run that can't be told no half file is left.
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+
+
+def _require_folder(path: Path) -> None:
     if not path.parent.is_dir():
         raise mistake(str(path), f"no folder {path.parent}", "make it, or name another file")
-    FORMATS[kind](frame, path)
 
 
 def units(columns: Iterable[str]) -> dict[str, str]:
@@ -81,6 +103,9 @@ FORMATS: Mapping[str, Callable[[pd.DataFrame, Path], None]] = {
     "prom": _prom,
 }
 """Suffix to what writes such a file."""
+
+SHAPES: Mapping[str, Callable[[Store, pd.DataFrame], Iterator[str]]] = {"vllm_bench": vllm_json.lines}
+"""Another tool to what makes the lines of a file in its shape."""
 
 
 def arrow_table(frame: pd.DataFrame) -> Any:

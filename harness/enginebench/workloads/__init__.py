@@ -6,12 +6,10 @@ generator under the entry point group `enginebench.workloads`. A file whose name
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Protocol, cast
 
+from enginebench import extensions
 from enginebench.errors import mistake
 from enginebench.records import Model, Prompt, Workload
 
@@ -39,17 +37,12 @@ class Generator(Protocol):
 
 def known() -> tuple[str, ...]:
     """Names of all kinds of workload that there is a generator for."""
-    return tuple(sorted({*_own(), *(point.name for point in entry_points(group="enginebench.workloads"))}))
+    return extensions.known(__name__)
 
 
 def get(kind: str) -> Generator:
     """The generator of that name; raises UserError for an unknown one."""
-    if kind in _own():
-        return cast(Generator, importlib.import_module(f"{__name__}.{kind}").GENERATOR)
-    for point in entry_points(group="enginebench.workloads", name=kind):
-        return cast(Generator, point.load())
-    raise mistake(f"workload kind `{kind}`", "no generator has that name", f"known: {', '.join(known())}")
-
-
-def _own() -> set[str]:
-    return {module.name for module in pkgutil.iter_modules(__path__) if not module.name.startswith("_")}
+    found = extensions.find(__name__, kind, "GENERATOR")
+    if found is None:
+        raise mistake(f"workload kind `{kind}`", "no generator has that name", f"known: {', '.join(known())}")
+    return cast(Generator, found)

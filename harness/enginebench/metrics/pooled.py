@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from enginebench.metrics import needed_samples
+from enginebench.metrics.order import needed_samples
 from enginebench.records import Request, record
 
 P99 = 0.99
