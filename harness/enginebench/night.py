@@ -17,7 +17,7 @@ from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
 from enginebench.progress import Progress
 from enginebench.provision import channels
 from enginebench.records import Attempt, ClosedLoop, Result, content_hash, identify, record
-from enginebench.store import Store
+from enginebench.store import Store, Unusable
 from enginebench.trial import partial, salvage
 
 
@@ -117,9 +117,18 @@ def run_night(grid: Path, site: Path, store: Store, *, cache: Path, progress: Pr
                 failures.append(failure)
         progress.end()
         shutil.rmtree(work, ignore_errors=True)
+        _gather(store, progress)
+    return Night(night=night, planned=planned, measured=measured, salvaged=salvaged, failures=tuple(failures))
+
+
+def _gather(store: Store, progress: Progress) -> None:
+    """Make few files of what is stored. What was measured is safe without it: a failure is told, and no more."""
+    try:
         store.compact()
         store.collect()
-    return Night(night=night, planned=planned, measured=measured, salvaged=salvaged, failures=tuple(failures))
+    except (UserError, OSError, ValueError) as error:
+        words = f"All is stored, but was not compacted: {error}. Try `enginebench results compact`."
+        progress.console.print(words, markup=False)
 
 
 def workplace(store: Store, cache: Path) -> Path:
@@ -181,6 +190,8 @@ def _set_aside(path: Path, progress: Progress) -> Iterator[None]:
     """Move what raises a UserError out of the way of this night and those to come."""
     try:
         yield
+    except Unusable:
+        raise  # it is the store that cannot take it
     except UserError as error:
         kept = path.parent.with_name(f"{path.parent.name}.unread") / path.name
         kept.parent.mkdir(exist_ok=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import math
 import threading
 import time
 import urllib.request
@@ -43,7 +44,8 @@ def parse(text: str, page: MetricsPage, t_ns: int) -> EngineSample:
             values[wanted[words[2]]].append(0.0)
     for family in text_string_to_metric_families("\n".join(lines) + "\n"):
         for sample in family.samples:
-            values[wanted[sample.name]].append(sample.value)
+            # An engine writes NaN where it has nothing to tell, as a share of nothing.
+            values[wanted[sample.name]] += [sample.value] if math.isfinite(sample.value) else []
     told = {field: sum(found) / (len(found) if field in _AVERAGED else 1) for field, found in values.items() if found}
     return EngineSample(t_ns=t_ns, **told)
 

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from enginebench import assets
-from enginebench.errors import mistake
+from enginebench.errors import Mistake, mistake
 from enginebench.report import console
-from enginebench.store import Store
+from enginebench.store import Store, Unusable
 
 
 def _cache(options: argparse.Namespace) -> Path:
@@ -156,7 +156,19 @@ def results(options: argparse.Namespace) -> int:
     """`enginebench results ACTION`."""
     from enginebench.commands import stored
 
-    return int(getattr(stored, f"{options.action}_")(options))
+    try:
+        return int(getattr(stored, f"{options.action}_")(options))
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        import pyarrow as pa
+
+        if not isinstance(error, (OSError, pa.ArrowException)):
+            raise
+        # As a part that was removed by hand, a broken one, or a file that may not be written.
+        words = " ".join(str(error).split())
+        problem = f"a file cannot be read or written: {words}"
+        raise Unusable(Mistake(place=options.store, problem=problem, remedy="bring it back, or mend it")) from error
 
 
 def convert(options: argparse.Namespace) -> int:

@@ -60,6 +60,8 @@ def ingest_(options: argparse.Namespace) -> int:
     other = None if one else Store(options.path)
     if other is not None and other.holds_trials():
         return _ingest_all(options, other)
+    if other is not None and other.local is None:
+        raise mistake(options.path, "holds no trials", "name a store; a single trial's folder must lie on this machine")
     if options.verify is not None:
         raise mistake(options.path, "holds no signed night", "name the store that the night was signed in")
     taken = Store(options.store).ingest(folder)
@@ -161,13 +163,16 @@ def prune_(options: argparse.Namespace) -> int:
     """What a policy keeps no longer out of the store."""
     from enginebench import assets, config
 
-    found = Store(options.store).prune(config.read_retention(assets.find(str(options.policy))), dry=options.dry_run)
+    store = Store(options.store)
+    found = store.prune(config.read_retention(assets.find(str(options.policy))), dry=options.dry_run)
     for one in found:
         span = one.nights[0] if len(one.nights) == 1 else f"{one.nights[0]} to {one.nights[-1]}"
         verb = "would drop" if options.dry_run else "dropped"
         print(f"{verb} {one.what} of {len(one.nights)} nights, {span}: {one.rows} rows, {one.bytes / 1e6:.1f} MB")
     if not found:
         print("nothing is older than the policy keeps it")
+    if options.dry_run and (loose := len(store.view().loose)):
+        print(f"not counted: {loose} trials that are not compacted yet; prune compacts them first")
     return 0
 
 
@@ -182,5 +187,9 @@ def _runs(options: argparse.Namespace, columns: Sequence[str] | None = None) -> 
     wrong = [item for item in options.where if "=" not in item]
     if wrong:
         raise mistake(f"--where {wrong[0]}", "no `=` in it", "write KEY=VALUE, as engine=vllm")
-    pairs = (item.partition("=") for item in options.where)
-    return Store(options.store).runs(columns, **{key: value for key, _, value in pairs})
+    filters: dict[str, str] = {}
+    for item in options.where:
+        key, _, value = item.partition("=")
+        if filters.setdefault(key, value) != value:
+            raise mistake(f"--where {item}", f"`{key}` is asked for twice", "name each key once")
+    return Store(options.store).runs(columns, **filters)

@@ -6,6 +6,7 @@ The only writer of results.
 from enginebench.store.compact import Compacted
 from enginebench.store.corrections import Correction
 from enginebench.store.export import export, export_as
+from enginebench.store.place import Unusable
 from enginebench.store.store import FILTERS, Ingested, Store
 from enginebench.store.taking import Taken, take_in
 
@@ -16,6 +17,7 @@ __all__ = [
     "Ingested",
     "Store",
     "Taken",
+    "Unusable",
     "export",
     "export_as",
     "take_in",

@@ -19,7 +19,7 @@ def collect(place: Place, older_than_s: float) -> tuple[str, ...]:
     """
     limit = time.time() - older_than_s
     removed = _folders(place, limit) + _manifests(place, limit)
-    named = {part.path for one in manifests.sequences(place) for part in manifests.read(place, one).parts}
+    named = {part.path for one in manifests.every(place) for part in one.parts}
     removed += [_remove(place, one) for one in place.find(compact.FOLDER) if _old(one, limit) and one.name not in named]
     for folder in (foreign.FOLDER, manifests.FOLDER, corrections.FOLDER, "calibrations", "signatures"):
         removed += [_remove(place, one) for one in place.find(folder) if _old(one, limit) and ASIDE in one.name]
@@ -60,8 +60,7 @@ def _folders(place: Place, limit: float) -> list[str]:
 
 def _settled(place: Place, limit: float) -> Manifest | None:
     """The newest manifest that is old enough for every reader to have seen it."""
-    for sequence in reversed(manifests.sequences(place)):
-        found = manifests.read(place, sequence)
+    for found in reversed(list(manifests.every(place))):
         if datetime.fromisoformat(found.written_utc) < datetime.fromtimestamp(limit, UTC):
             return found
     return None

@@ -7,7 +7,8 @@ void. Nothing is ever replaced, so a reader of an older manifest still finds its
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from enginebench import __version__
@@ -35,6 +36,13 @@ def read(place: Place, sequence: int) -> Manifest:
     """The manifest of a number; raises UserError for one of an unknown version, FileNotFoundError for none."""
     where = name(sequence)
     return from_json(Manifest, place.read(where), f"{place.url}/{where}")
+
+
+def every(place: Place) -> Iterator[Manifest]:
+    """All manifests, rising, without those that a collector has removed since they were listed."""
+    for sequence in sequences(place):
+        with suppress(FileNotFoundError):
+            yield read(place, sequence)
 
 
 def newest(place: Place, known: Manifest = NONE) -> Manifest:

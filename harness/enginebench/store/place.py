@@ -11,13 +11,14 @@ import os
 import secrets
 import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import fsspec
 
-from enginebench.errors import UserError, mistake
+from enginebench.errors import Mistake, UserError, mistake
 from enginebench.records import record
 
 T = TypeVar("T")
@@ -29,6 +30,12 @@ _EXTRAS = {"s3": "s3", "s3a": "s3", "gs": "gs", "gcs": "gs", "az": "az", "abfs":
 _RETRIES = {"retries": {"max_attempts": 8, "mode": "standard"}, "read_timeout": 30, "connect_timeout": 10}
 _OPTIONS: Mapping[str, Mapping[str, Any]] = {"s3": {"config_kwargs": _RETRIES}}
 """Protocol to what its file system is opened with beyond the environment's own settings (`AWS_…`, `FSSPEC_…`)."""
+
+
+class Unusable(UserError):
+    """The place cannot be used now: no rights, no space, no network. What was to be written is not wrong."""
+
+    exit_code = 1
 
 
 @record
@@ -47,11 +54,13 @@ class Place:
     """A folder of files by name. Raises UserError where it cannot be had or reached, one sentence each."""
 
     def __init__(self, url: str | Path) -> None:
+        if not str(url):
+            raise mistake("results store", "its place is empty", "name a folder, or a URL as s3://bucket/results")
         self.url = str(url).rstrip("/") or "/"
         protocol, divider, _ = self.url.partition("://")
         self.local = Path(self.url) if not divider or protocol in ("file", "local") else None
         if self.local is not None:
-            self.local = Path(self.url.partition("://")[2] if divider else self.url)
+            self.local = Path.cwd() / os.path.expanduser(self.url.partition("://")[2] if divider else self.url)
             if self.local.exists() and not self.local.is_dir():
                 raise mistake(self.url, "is no folder", "name the folder of the results store")
         self.fs, self._root = self._open(protocol if divider else "file")
@@ -67,7 +76,8 @@ class Place:
             raise mistake(self.url, f"no package for `{protocol}://` is installed", remedy) from None
         except ValueError as error:
             raise mistake(self.url, str(error), "name a folder, or a URL as s3://bucket/results") from None
-        return fs, fs._strip_protocol(self.url)
+        # fsspec has ways of its own with `~` and `file:`, by which it would list another folder than we write.
+        return fs, fs._strip_protocol(self.url) if self.local is None else str(self.local)
 
     def path(self, name: str = "") -> str:
         """The full path of a name for `fs`, without protocol."""
@@ -84,7 +94,8 @@ class Place:
     def read(self, name: str) -> bytes:
         """The content of a file; raises FileNotFoundError."""
         if self.local is not None:
-            return (self.local / name).read_bytes()
+            home = self.local / name
+            return self._asked(home.read_bytes)
         return bytes(self._asked(lambda: self.fs.cat_file(self.path(name))))
 
     def has(self, name: str) -> bool:
@@ -94,17 +105,10 @@ class Place:
     def create(self, name: str, content: bytes) -> bool:
         """Make a file that is not there yet; of several writers one gets True, and a file that is there stays."""
         if self.local is not None:
-            aside = self._aside(self.local / name, content)
-            try:
-                os.link(aside, self.local / name)
-            except FileExistsError:
-                return False
-            finally:
-                aside.unlink()
-            _sync(aside.parent)
-            return True
+            home = self.local / name
+            return self._asked(lambda: self._linked(home, content))
         try:
-            self._asked(lambda: self.fs.pipe_file(self.path(name), content, mode="create"))
+            self._put(lambda: self.fs.pipe_file(self.path(name), content, mode="create"))
         except FileExistsError:
             # Perhaps made by ourselves, in an attempt whose answer was lost: the caller knows its own content.
             return False
@@ -113,13 +117,12 @@ class Place:
     def write(self, name: str, content: bytes | Path) -> None:
         """Make or replace a file, from bytes or from a local file."""
         if self.local is not None:
-            aside = self._aside(self.local / name, content)
-            aside.replace(self.local / name)
-            _sync(aside.parent)
+            home = self.local / name
+            self._asked(lambda: self._replaced(home, content))
         elif isinstance(content, Path):
-            self._asked(lambda: self.fs.put_file(str(content), self.path(name)))
+            self._put(lambda: self.fs.put_file(str(content), self.path(name)))
         else:
-            self._asked(lambda: self.fs.pipe_file(self.path(name), content))
+            self._put(lambda: self.fs.pipe_file(self.path(name), content))
 
     def remove(self, name: str) -> None:
         """Remove a file; one that is not there is as good. Local folders that become empty go with it."""
@@ -139,10 +142,15 @@ class Place:
 
     def folders(self, folder: str = "") -> list[str]:
         """Names of the folders directly in a folder, sorted."""
+        if self.local is not None:
+            return sorted(one.name for one in self._entries(folder) if one.is_dir())
         return sorted(_last(one) for one in self._listed(folder) if one["type"] == "directory")
 
     def find(self, folder: str) -> Iterator[Found]:
         """Every file below a folder, by name; none where there is no such folder."""
+        if self.local is not None:
+            yield from self._asked(lambda: sorted(self._below(folder), key=lambda one: one.name))
+            return
         found = self._asked(lambda: self.fs.find(self.path(folder), detail=True))
         start = len(self.path()) + 1
         for path, one in sorted(found.items()):
@@ -150,14 +158,68 @@ class Place:
 
     def names(self, folder: str) -> list[str]:
         """Names of the whole files directly in a folder, without the folder, sorted."""
-        found = sorted(_last(one) for one in self._listed(folder) if one["type"] == "file")
-        return [name for name in found if not name.startswith(ASIDE)]
+        if self.local is not None:
+            found = [one.name for one in self._entries(folder) if one.is_file()]
+        else:
+            found = [_last(one) for one in self._listed(folder) if one["type"] == "file"]
+        return sorted(name for name in found if not name.startswith(ASIDE))
+
+    def _entries(self, folder: str) -> list[os.DirEntry[str]]:
+        """What lies in a local folder, none where there is none; links are what they lead to."""
+        assert self.local is not None
+        home = self.local / folder
+        try:
+            return self._asked(lambda: list(os.scandir(home)))
+        except FileNotFoundError:
+            return []
+
+    def _below(self, folder: str) -> Iterator[Found]:
+        """As find(), in a local folder. A folder that cannot be listed is an error: fsspec would leave it out."""
+
+        def failed(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError):
+                raise error
+
+        assert self.local is not None
+        for home, _, names in os.walk(self.local / folder, onerror=failed):
+            for name in names:
+                path = Path(home, name)
+                with suppress(FileNotFoundError):
+                    told = path.stat()
+                    found = path.relative_to(self.local).as_posix()
+                    yield Found(name=found, bytes=told.st_size, changed_s=told.st_mtime)
 
     def _listed(self, folder: str) -> list[dict[str, Any]]:
         try:
             return list(self._asked(lambda: self.fs.ls(self.path(folder), detail=True)))
         except FileNotFoundError:
             return []
+
+    def _linked(self, home: Path, content: bytes) -> bool:
+        aside = self._aside(home, content)
+        try:
+            os.link(aside, home)
+        except FileExistsError:
+            return False
+        finally:
+            aside.unlink()
+        _sync(aside.parent)
+        return True
+
+    def _replaced(self, home: Path, content: bytes | Path) -> None:
+        aside = self._aside(home, content)
+        aside.replace(home)
+        _sync(aside.parent)
+
+    def _put(self, ask: Callable[[], object]) -> None:
+        """Write to a remote place, where only a bucket can be missing."""
+        try:
+            self._asked(ask)
+        except FileNotFoundError as error:
+            raise self._unusable(f"there is no such bucket: {error}", "make it, or name another") from error
+
+    def _unusable(self, problem: str, remedy: str) -> Unusable:
+        return Unusable(Mistake(place=self.url, problem=problem, remedy=remedy))
 
     def _aside(self, home: Path, content: bytes | Path) -> Path:
         """A file beside `home` with the content, brought to disk."""
@@ -179,18 +241,23 @@ class Place:
         return aside
 
     def _asked(self, ask: Callable[[], T]) -> T:
-        """What an operation gives; of a remote place every failure but a missing or present file is a UserError."""
+        """What an operation gives; every failure of the place but a missing or present file is Unusable."""
         try:
             return ask()
         except (FileNotFoundError, FileExistsError, UserError):
             raise
         except Exception as error:
             if self.local is not None:
-                raise
+                if not isinstance(error, OSError):
+                    raise
+                words = f"{error.strerror or error}" + (f": {error.filename}" if error.filename else "")
+                raise self._unusable(
+                    f"the folder cannot be used: {words}", "check its rights, its disk and the space on it"
+                ) from error
             # The libraries of object stores raise classes of their own, which are not to be imported here.
             words = str(error).strip() or type(error).__name__
-            raise mistake(
-                self.url, f"the object store cannot be used: {words}", "check address, credentials and network"
+            raise self._unusable(
+                f"the object store cannot be used: {words}", "check address, credentials and network"
             ) from error
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,7 @@ def prune(store: Store, policy: Retention, *, dry: bool = False, today: date | N
         for one in fields(policy):
             days, what = getattr(policy, one.name), one.name.removesuffix("_days")
             for part in list(work.parts) if days is not None else ():
-                if max(map(_date, part.nights)) < now - timedelta(days=days) and (size := _holds(work, part, what)):
+                if (now - max(map(_date, part.nights))).days > days and (size := _holds(work, part, what)):
                     found.setdefault(what, []).append((part, *size))
                     if not dry:
                         _drop(work, part, what)

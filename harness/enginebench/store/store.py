@@ -28,12 +28,12 @@ from enginebench.records import (
     record,
 )
 from enginebench.records.files import from_json, to_json
-from enginebench.store import collect, compact, foreign, manifests, parts, prune
+from enginebench.store import arriving, collect, compact, foreign, manifests, parts, prune
 from enginebench.store.columns import COLUMNS, OVERLAID
 from enginebench.store.corrections import Correction, Corrections, overlay
 from enginebench.store.place import Place
 from enginebench.store.rows import ORDER
-from enginebench.store.view import FILE_NAME, MARKER, View, home, nights
+from enginebench.store.view import MARKER, View, home, nights
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,10 +77,8 @@ class Store:
         return view
 
     def holds_trials(self) -> bool:
-        """Whether anything was ever stored at the place, or an object store is named."""
-        return self.local is None or any(
-            name == manifests.FOLDER or name.startswith("night=") for name in self.place.folders()
-        )
+        """Whether a trial was ever stored at the place."""
+        return any(name == manifests.FOLDER or name.startswith("night=") for name in self.place.folders())
 
     def ingest(self, folder: Path) -> Ingested:
         """Copy a finished trial directory in; the same again changes nothing.
@@ -92,18 +90,18 @@ class Store:
             raise mistake(str(folder), f"holds no {MARKER}: the trial is not finished", "wait for it, or run it again")
         content = marker.read_bytes()
         result = from_json(Result, content, str(marker))
+        arriving.check(result, str(marker))
         night, trial = result.attempt.night, result.trial
-        for name in (night, trial):
-            if not FILE_NAME.fullmatch(name):
-                raise mistake(str(marker), f"`{name}` cannot name a folder", "take a file that enginebench wrote")
-        for kind in tables.COLUMNS:
-            if (table := folder / f"{kind}.parquet").is_file():
-                tables.read_table(table, kind, columns=())
+        files = arriving.files(folder, home(night, trial))
         stored = self.stored(night, trial)
         if stored is None:
-            for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != marker):
-                self.place.write(f"{home(night, trial)}/{path.relative_to(folder).as_posix()}", path)
+            for name, path in files.items():
+                self.place.write(name, path)
             if self.place.create(f"{home(night, trial)}/{MARKER}", content):
+                # A collector whose clock is wrong may have taken them for leftovers; of a whole trial it takes none.
+                there = {one.name for one in self.place.find(home(night, trial))}
+                for name in files.keys() - there:
+                    self.place.write(name, files[name])
                 return Ingested(trial=trial, taken=True)
             stored = self.place.read(f"{home(night, trial)}/{MARKER}")
         if stored != content:

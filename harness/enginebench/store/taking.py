@@ -7,7 +7,8 @@ again when what was refused is mended takes in the rest.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ def take_in(store: Store, other: Store, key: Any | None = None) -> Taken:
         signed[night] = {} if key is None else _vouched(other, night, key)
     for trial, night in sorted(view.all().items(), key=lambda one: (one[1], one[0])):
         try:
-            if key is None and store.stored(night, trial) == view.file(night, trial, MARKER):
+            if key is None and store.stored(night, trial) == _marker(view, night, trial):
                 there += 1
             elif _take(store, view, night, trial, None if key is None else signed[night]):
                 taken.append(trial)
@@ -73,19 +74,31 @@ def take_in(store: Store, other: Store, key: Any | None = None) -> Taken:
     return Taken(taken=tuple(taken), there=there, refused=tuple(refused), corrections=new, corrections_left=left)
 
 
-def _take(store: Store, view: View, night: str, trial: str, signed: _Vouched | None) -> bool:
-    """Take in one trial, whether it is new here; raises UserError saying why not."""
+def _marker(view: View, night: str, trial: str) -> bytes | None:
+    with _whole(view):
+        return view.file(night, trial, MARKER)
+
+
+@contextmanager
+def _whole(view: View) -> Iterator[None]:
+    """What cannot be read of another store, as where a file of it is missing, is said in one sentence."""
     import pyarrow as pa
 
+    try:
+        yield
+    except (OSError, ValueError, pa.ArrowException) as error:
+        words = " ".join(str(error).split())
+        raise mistake(view.place.url, f"it cannot be read: {words}", "take a whole copy") from None
+
+
+def _take(store: Store, view: View, night: str, trial: str, signed: _Vouched | None) -> bool:
+    """Take in one trial, whether it is new here; raises UserError saying why not."""
     with tempfile.TemporaryDirectory(prefix="enginebench-ingest-") as aside:
         folder = Path(aside) / "trial"
-        try:
+        with _whole(view):
             view.fetch(night, trial, folder)
             # What is held against the signature is the very copy that is taken in.
             found = None if signed is None else digests.of_folder(trial, folder)
-        except (OSError, ValueError, pa.ArrowException) as error:
-            words = " ".join(str(error).split())
-            raise mistake(view.place.url, f"it cannot be read: {words}", "take a whole copy") from None
         if isinstance(signed, UserError):
             raise signed
         if signed is not None and found is not None:

@@ -12,7 +12,7 @@ from enginebench.tables.columns import (
     format_name,
 )
 from enginebench.tables.digest import ContentDigest, content_digest
-from enginebench.tables.files import has_event_times, joined, read_table, write_options, write_table
+from enginebench.tables.files import check_table, has_event_times, joined, read_table, write_options, write_table
 from enginebench.tables.formats import TRIAL, current, schema, version_of
 from enginebench.tables.rows import (
     read_requests,
@@ -34,6 +34,7 @@ __all__ = [
     "VERSIONS",
     "ContentDigest",
     "Kind",
+    "check_table",
     "content_digest",
     "current",
     "format_name",

@@ -56,6 +56,18 @@ def write_table(table: Any, path: Path) -> None:
     pq.write_table(table, path, **write_options(table.schema, event_times=has_event_times(table)))
 
 
+def check_table(path: Path, kind: Kind) -> None:
+    """Raise UserError where a table could not be brought to today's version, by its columns alone."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        arrow_schema = pq.read_schema(path)
+    except (OSError, pa.ArrowException) as error:
+        raise mistake(str(path), f"cannot be read as Parquet: {error}", "name a file that enginebench wrote") from None
+    current(arrow_schema.empty_table(), kind, str(path))
+
+
 def read_table(source: Any, kind: Kind, *, place: str | None = None, columns: Sequence[str] | None = None) -> Any:
     """The table in a Parquet file as an Arrow table of today's schema, whatever version wrote it.
 
