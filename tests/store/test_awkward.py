@@ -6,6 +6,7 @@ import errno
 import itertools
 import json
 import os
+import resource
 import subprocess
 import sys
 from dataclasses import replace
@@ -88,6 +89,20 @@ def test_a_folder_that_cannot_be_used_is_told(tmp_path, monkeypatch, folder):
     with pytest.raises(Unusable, match=r"the folder cannot be used: Operation not supported; check its rights"):
         Store(tmp_path / "store").ingest(folder)
     assert not list(tmp_path.glob("store/**/.tmp-*")), "nothing is left aside"
+
+
+def test_a_full_disk_is_told_and_holds_no_half_files(tmp_path, folder):
+    (folder / "server.log").write_bytes(b"x" * 100_000)
+    store = Store(tmp_path / "store")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, before[1]))
+    try:
+        with pytest.raises(Unusable, match="the folder cannot be used: File too large"):
+            store.ingest(folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(store.local.glob("**/.tmp-*"))
+    assert store.ingest(folder).taken
 
 
 def test_a_folder_that_cannot_be_listed_is_no_empty_one(tmp_path, monkeypatch, folder):

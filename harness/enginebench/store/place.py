@@ -235,6 +235,10 @@ class Place:
                 # A collector has just removed the folder, empty as it was.
                 if not left or not home.parent.parent.exists():
                     raise
+            except OSError:
+                # Half a file would make a full disk no emptier.
+                aside.unlink(missing_ok=True)
+                raise
             else:
                 break
         _sync(aside)
