@@ -8,6 +8,7 @@ python benchmarks/results_store.py ingest
 from __future__ import annotations
 
 import argparse
+import os
 import platform
 import sqlite3
 import sys
@@ -19,7 +20,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
 import results_store_peers as peers
 import results_store_writers as writers
 
@@ -85,9 +85,9 @@ def under_fire(asked: argparse.Namespace) -> None:
 HEAD = {
     False: "| store | commits/s | p50 / p95 / max, ms | commits tried again | lost | torn | twice |\n"
     "|---|---|---|---|---|---|---|",
-    True: "| store | commits/s | p50 / p95 / max, ms | commits tried again | writers killed (in mid-commit) | compactor "
-    "killed / rounds ended / failed | readings (wrong, failed) | lost | torn | twice | the same after a last compaction "
-    "|\n|---|---|---|---|---|---|---|---|---|---|---|",
+    True: "| store | commits/s | p50 / p95 / max, ms | commits tried again | writers killed (in mid-commit) | compactor"
+    " killed / rounds ended / failed | readings (wrong, failed) | lost | torn | twice | the same after a last compaction"
+    " |\n|---|---|---|---|---|---|---|---|---|---|---|",
 }
 
 
@@ -111,7 +111,7 @@ def row(name: str, done: writers.Fired, age_s: float, tended: bool) -> str:
 def machine() -> str:
     """What it was measured on."""
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), ": unknown")
-    return f"{cpu.partition(': ')[2]}, {len(__import__('os').sched_getaffinity(0))} cores, Python {platform.python_version()}"
+    return f"{cpu.partition(': ')[2]}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
 
 
 def main() -> None:

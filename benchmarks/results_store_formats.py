@@ -131,7 +131,10 @@ class Sqlite:
         columns = [trial.requests[name].to_pylist() for name in names]
         lists = [name for name in names if str(trial.requests.schema.field(name).type).startswith("list")]
         rows = (
-            (trial.name, *(json.dumps(value) if name in lists else value for name, value in zip(names, row, strict=True)))
+            (
+                trial.name,
+                *(json.dumps(value) if name in lists else value for name, value in zip(names, row, strict=True)),
+            )
             for row in zip(*columns, strict=True)
         )
         self.db.execute("begin immediate")

@@ -129,7 +129,9 @@ class Night:
         }
         for name, values in changed.items():
             at = table.schema.get_field_index(name)
-            table = table.set_column(at, table.schema.field(at), pa.chunked_array([values], table.schema.field(at).type))
+            table = table.set_column(
+                at, table.schema.field(at), pa.chunked_array([values], table.schema.field(at).type)
+            )
         return table.sort_by([(name, "ascending") for name in rows.ORDER["runs"]])
 
     def files(self) -> Iterator[Any]:

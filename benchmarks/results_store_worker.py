@@ -83,7 +83,7 @@ def rounds(to: Told, work: Path, what: Any) -> None:
         begun = time.perf_counter()
         try:
             more = what() or {}
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  each library has errors of its own; all of them are counted
             to.tell("failed", words=f"{type(error).__name__}: {error}"[:300])
         else:
             to.tell("done", ms=(time.perf_counter() - begun) * 1e3, **more)

@@ -23,11 +23,12 @@ import pyarrow as pa
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))
 
+from results_store_worker import told
+
 import builders
 import stored
 from enginebench.records.files import to_json
 from enginebench.tables import write_requests
-from results_store_worker import told
 
 WORKER = Path(__file__).with_name("results_store_worker.py")
 NIGHTS = ("2026-10-30", "2026-11-24")
@@ -111,7 +112,9 @@ def trials(work: Path, plan: Plan) -> None:
             (folder / "job.json").write_text(to_json(result.attempt))
             drawn = np.random.default_rng([plan.seed, writer, commit])
             sent = np.sort(drawn.integers(0, 10**10, plan.rows))
-            events = (sent[:, None] + np.cumsum(drawn.integers(1_000_000, 20_000_000, (plan.rows, EVENTS)), axis=1)).ravel()
+            events = (
+                sent[:, None] + np.cumsum(drawn.integers(1_000_000, 20_000_000, (plan.rows, EVENTS)), axis=1)
+            ).ravel()
             changed = {
                 "run": pa.array([result.runs[0].id] * plan.rows),
                 "sent_ns": pa.array(sent),
@@ -154,7 +157,12 @@ class _Crew:
 
     def asked(self, role: str, *more: str) -> str:
         done = subprocess.run(
-            self.argv(role, *more), env=self.environment(), capture_output=True, text=True, timeout=DEADLINE_S, check=False
+            self.argv(role, *more),
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
         )
         if done.returncode:
             raise RuntimeError(f"{role} of {self.plan.kind} failed: {done.stderr[-2000:]}")
