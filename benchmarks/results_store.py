@@ -86,7 +86,7 @@ HEAD = {
     False: "| store | commits/s | p50 / p95 / max, ms | commits tried again | lost | torn | twice |\n"
     "|---|---|---|---|---|---|---|",
     True: "| store | commits/s | p50 / p95 / max, ms | commits tried again | writers killed (in mid-commit) | compactor"
-    " killed / rounds ended / failed | readings (wrong, failed) | lost | torn | twice | the same after a last compaction"
+    " killed / rounds ended / failed | readings (wrong, failed) | lost | torn | twice | so after a last compaction"
     " |\n|---|---|---|---|---|---|---|---|---|---|---|",
 }
 

@@ -71,6 +71,7 @@ class Ours:
 
         self.store = Store(place)
         self.view: Any = None
+        self.whole: dict[str, Any] = {}
 
     def prepare(self, trial: Trial) -> None:
         """Nothing: the first writer makes it."""
@@ -101,10 +102,22 @@ class Ours:
             yield result.trial, to_json(result).encode()
 
     def requests(self, name: str) -> Any:
+        import pyarrow.compute as pc
+
+        from enginebench.store import parts
+
         # Asked for each trial of a store at which nobody is at work any more: one look at it is enough.
-        view = self.view = self.view or self.store.view()
-        night = view.loose.get(name) or view.compacted()[name]
-        return view.table(night, name, "requests")
+        if self.view is None:
+            self.view = self.store.view()
+            self.view.bring_near(Path(tempfile.mkdtemp()))
+        if (night := self.view.loose.get(name)) is not None or self.store.local is not None:
+            return self.view.table(night or self.view.compacted()[name], name, "requests")
+        # A few requests a part of an object store, not a few a trial.
+        night = self.view.compacted()[name]
+        if night not in self.whole:
+            self.whole[night] = parts.select(self.view.place, self.view.parts("requests", night))
+        found = self.whole[night]
+        return found.filter(pc.equal(found["trial"], name)).drop_columns(["trial"])
 
     def runs(self) -> list[tuple[str, str]]:
         """Trial and run of every row of the table of runs."""

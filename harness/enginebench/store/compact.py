@@ -53,6 +53,7 @@ def compact(store: Store, today: datetime | None = None) -> Compacted:
     for _ in range(_TRIES):
         view = store.view()
         with tempfile.TemporaryDirectory(prefix="enginebench-compact-") as aside:
+            view.bring_near(Path(aside) / "folders")
             work = _Work(view, Path(aside), f"{now:%Y-%m}")
             work.take_in()
             work.derive_anew()

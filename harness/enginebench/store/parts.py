@@ -19,7 +19,7 @@ def write(tables: Iterable[Any], schema: Any, path: Path, encodings: Mapping[str
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    rows = 0
+    rows = held_rows = held_bytes = 0
     held: list[Any] = []
     options: dict[str, Any] = {"compression": "zstd", "write_statistics": True}
     if encodings:
@@ -38,8 +38,11 @@ def write(tables: Iterable[Any], schema: Any, path: Path, encodings: Mapping[str
         for table in tables:
             held.append(table)
             rows += table.num_rows
-            if sum(one.num_rows for one in held) >= GROUP_ROWS or sum(one.nbytes for one in held) >= GROUP_BYTES:
+            held_rows += table.num_rows
+            held_bytes += table.nbytes
+            if held_rows >= GROUP_ROWS or held_bytes >= GROUP_BYTES:
                 flush()
+                held_rows = held_bytes = 0
         flush()
     return rows
 

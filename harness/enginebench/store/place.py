@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -86,6 +86,14 @@ class Place:
         if self.local is not None:
             return (self.local / name).read_bytes()
         return bytes(self._asked(lambda: self.fs.cat_file(self.path(name))))
+
+    def fetch(self, names: Sequence[str], folder: Path) -> None:
+        """Copy files into a local folder under their names, many at a time."""
+        homes = [str(folder / name) for name in names]
+        for home in dict.fromkeys(map(os.path.dirname, homes)):
+            os.makedirs(home, exist_ok=True)
+        if names:
+            self._asked(lambda: self.fs.get([self.path(name) for name in names], homes))
 
     def has(self, name: str) -> bool:
         """Whether a file is there."""

@@ -35,10 +35,10 @@ def of_folders(view: View, night: str, trials: Sequence[str], table: str) -> Row
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    place = view.place
+    source = view.source
     having = [trial for trial in trials if table in view.tables(night, trial)]
     schemas = [
-        pq.read_schema(place.path(view.table_name(night, trial, table)), filesystem=place.arrow()) for trial in having
+        pq.read_schema(source.path(view.table_name(night, trial, table)), filesystem=source.arrow()) for trial in having
     ]
     whole = pa.unify_schemas(schemas, promote_options="permissive").with_metadata(schemas[-1].metadata)
     whole = whole.insert(0, pa.field("trial", pa.string(), metadata={"meaning": "trial that left the row"}))
@@ -72,8 +72,8 @@ def of_files(view: View, night: str, trials: Sequence[str]) -> Rows:
     def content(trial: str, name: str) -> bytes | None:
         if not name.endswith(".parquet"):
             return view.file(night, trial, name)
-        where = view.place.path(view.table_name(night, trial, name.removesuffix(".parquet")))
-        return bytes(pq.read_schema(where, filesystem=view.place.arrow()).serialize())
+        where = view.source.path(view.table_name(night, trial, name.removesuffix(".parquet")))
+        return bytes(pq.read_schema(where, filesystem=view.source.arrow()).serialize())
 
     def tables() -> Iterator[Any]:
         for name in sorted({name for trial in trials for name in view.files[trial]}):

@@ -34,6 +34,8 @@ class View:
         The manifest first: what a compactor takes over meanwhile is seen as a folder still, which it leaves for a day.
         """
         self.place = place
+        self.source = place
+        """Where trial folders are read from."""
         self.manifest = manifests.newest(place, known)
         self.loose: dict[str, str] = {}
         """Trial to night, of the folders that count."""
@@ -53,6 +55,18 @@ class View:
             if MARKER in names and trial not in compacted:
                 self.loose[trial] = night
                 self.files[trial] = names
+
+    def bring_near(self, folder: Path) -> None:
+        """Copy the trial folders of a remote place into a local one, and read them there from now on.
+
+        A request a file and many at a time, where reading a table in place takes several requests one after another.
+        """
+        if self.place.local is None:
+            named = [
+                f"{home(night, trial)}/{name}" for trial, night in self.loose.items() for name in self.files[trial]
+            ]
+            self.place.fetch(named, folder)
+            self.source = Place(folder)
 
     def compacted(self) -> Mapping[str, str]:
         """Trial to night, of those in the manifest."""
@@ -77,12 +91,12 @@ class View:
     def loose_result(self, trial: str) -> Result:
         """The result in a trial's folder."""
         name = f"{home(self.loose[trial], trial)}/{MARKER}"
-        return from_json(Result, self.place.read(name), f"{self.place.url}/{name}")
+        return from_json(Result, self.source.read(name), f"{self.place.url}/{name}")
 
     def file(self, night: str, trial: str, name: str) -> bytes | None:
         """A file of a trial that is no table; null where it has none of the name."""
         if trial in self.loose:
-            return self.place.read(f"{home(night, trial)}/{name}") if name in self.files[trial] else None
+            return self.source.read(f"{home(night, trial)}/{name}") if name in self.files[trial] else None
         found = parts.select(
             self.place, self.parts("files", night), columns=["content"], where={"trial": trial, "name": name}
         )
@@ -96,8 +110,8 @@ class View:
         if trial in self.loose:
             if f"{name}.parquet" not in self.files[trial]:
                 return None
-            where = self.place.path(self.table_name(night, trial, name))
-            return pq.read_table(where, filesystem=self.place.arrow(), partitioning=None)
+            where = self.source.path(self.table_name(night, trial, name))
+            return pq.read_table(where, filesystem=self.source.arrow(), partitioning=None)
         if (written := self.file(night, trial, f"{name}.parquet")) is None:
             return None
         schema = pa.ipc.read_schema(pa.py_buffer(written))
@@ -112,7 +126,7 @@ class View:
         """Every file of a trial that is no table, `result.json` included, by name."""
         if trial in self.loose:
             names = [name for name in self.files[trial] if not name.endswith(".parquet")]
-            return {name: self.place.read(f"{home(night, trial)}/{name}") for name in names}
+            return {name: self.source.read(f"{home(night, trial)}/{name}") for name in names}
         found = parts.select(
             self.place, self.parts("files", night), columns=["name", "content"], where={"trial": trial}
         )
