@@ -8,12 +8,16 @@ python benchmarks/results_store.py ingest
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import sqlite3
+import statistics
+import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -114,6 +118,93 @@ def machine() -> str:
     return f"{cpu.partition(': ')[2]}, {len(os.sched_getaffinity(0))} cores, Python {platform.python_version()}"
 
 
+def asked_of(argv: Sequence[str]) -> tuple[dict[str, Any], float]:
+    """What a question's process said, and how long it was there, ms."""
+    begun = time.perf_counter()
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=1800, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(argv[1:4])} failed: {done.stderr[-2000:]}")
+    return json.loads(done.stdout), (time.perf_counter() - begun) * 1e3
+
+
+def size(asked: argparse.Namespace) -> None:
+    """The tables of a million runs."""
+    import results_store_made as made
+
+    store = made.store(made.Size())
+    tables: dict[str, list[int]] = {}
+    for part in store.view().manifest.parts:
+        held = tables.setdefault(part.table, [0, 0, 0])
+        for place, value in enumerate((1, part.rows, part.bytes)):
+            held[place] += value
+    print(f"{machine()}; {asked.rounds} fresh processes a question, files in the page cache\n")
+    print("| table | parts | rows | MB | bytes a row |\n|---|---|---|---|---|")
+    for table, (count, rows, held_bytes) in sorted(tables.items()):
+        print(f"| {table} | {count} | {rows:,} | {held_bytes / 1e6:,.0f} | {held_bytes / rows:.1f} |")
+    print(
+        "\n| question | median (least to most), ms | whole process, ms | peak memory, MB |\n|---|---|---|---|",
+        flush=True,
+    )
+    script = str(Path(__file__).with_name("results_store_size.py"))
+    for question in asked.questions:
+        show(question, [sys.executable, script, question, str(store.local)], asked.rounds)
+    if not asked.peers:
+        return
+    print(f"\n{ASKED}", flush=True)
+    script = str(Path(__file__).with_name("results_store_peers_size.py"))
+    for kind in asked.peers:
+        try:
+            python = peers.python()
+        except LookupError as error:
+            print(f"| {kind} | {error} |")
+            continue
+        place = str(store.local).replace("results-store-", f"results-store-{kind}-")
+        told, _ = asked_of([python, script, "make", kind, str(store.local), place])
+        for question in ("latest", "year"):
+            name = f"{kind}, {told['bytes'] / 1e6:,.0f} MB: {question}"
+            show(name, [python, script, question, kind, str(store.local), place], asked.rounds)
+
+
+def show(name: str, argv: Sequence[str], rounds: int) -> None:
+    """A line of a table of questions."""
+    answers = [asked_of(argv) for _ in range(rounds)]
+    ms = sorted(told["ms"] for told, _ in answers)
+    whole, peak = statistics.median(whole for _, whole in answers), max(told["peak_mb"] for told, _ in answers)
+    cells = f"{statistics.median(ms):,.0f} ({ms[0]:,.0f} to {ms[-1]:,.0f}) | {whole:,.0f} | {peak:,.0f}"
+    print(f"| {name} | {cells} |", flush=True)
+    assert len({told["answer"][0] for told, _ in answers}) == 1, "each process finds the same"
+
+
+def ingest(asked: argparse.Namespace) -> None:
+    """The table of request rows taken in."""
+    import results_store_ingest as taking
+
+    print(f"{machine()}; {asked.trials} trials of {asked.rows:,} rows, median of {asked.rounds} rounds\n")
+    print(
+        "| chunk times a row | rows/s: Request objects -> Parquet folder | -> Store.ingest | -> compact | in all "
+        "(least to most) | bytes a row in folders | compacted |\n|---|---|---|---|---|---|---|",
+        flush=True,
+    )
+    for events in asked.events:
+        done = []
+        for seed in range(asked.rounds):
+            with tempfile.TemporaryDirectory(prefix="results-store-", dir=asked.folder) as aside:
+                done.append(taking.once(Path(aside), asked.trials, asked.rows, events, seed))
+        cells = [str(events)]
+        for stage in ("written_s", "ingested_s", "compacted_s"):
+            cells.append(f"{statistics.median(one.rows / getattr(one, stage) for one in done):,.0f}")
+        speeds = sorted(one.rows_per_s for one in done)
+        cells.append(f"{statistics.median(speeds):,.0f} ({speeds[0]:,.0f} to {speeds[-1]:,.0f})")
+        cells += [f"{statistics.median(getattr(one, what) / one.rows for one in done):.1f}" for what in BYTES]
+        print(f"| {' | '.join(cells)} |", flush=True)
+
+
+BYTES = ("folder_bytes", "part_bytes")
+ASKED = "| question | median (least to most), ms | whole process, ms | peak memory, MB |\n|---|---|---|---|"
+OF_BOTH = ("latest", "year", "night", "trial")
+QUESTIONS = (*OF_BOTH, "result", *(f"duckdb_{one}" for one in OF_BOTH))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(required=True)
@@ -125,6 +216,18 @@ def main() -> None:
     one.add_argument("--folder", type=Path, help="where the stores are made, on a disk; default: the temporary folder")
     one.add_argument("--formats", nargs="+", choices=list(KINDS), default=list(KINDS))
     one.set_defaults(call=under_fire)
+    one = actions.add_parser("size")
+    one.add_argument("--rounds", type=int, default=5)
+    one.add_argument("--questions", nargs="*", default=list(QUESTIONS))
+    one.add_argument("--peers", nargs="*", choices=("sqlite", "delta", "lance"), default=["sqlite", "delta", "lance"])
+    one.set_defaults(call=size)
+    one = actions.add_parser("ingest")
+    one.add_argument("--trials", type=int, default=10)
+    one.add_argument("--rows", type=int, default=5000)
+    one.add_argument("--rounds", type=int, default=3)
+    one.add_argument("--events", type=int, nargs="+", default=[0, 16, 128])
+    one.add_argument("--folder", type=Path, help="as of writers")
+    one.set_defaults(call=ingest)
     asked: Any = parser.parse_args()
     call: Callable[[Any], None] = asked.call
     call(asked)

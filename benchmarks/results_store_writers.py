@@ -187,8 +187,9 @@ class _Crew:
         return len(lines) > self.since[role] and lines[-1]["event"] in ("begun", "failed")
 
     def acknowledged(self) -> int:
+        # Counted, not parsed: the machine is the writers'.
         files = (self.file(f"write-{writer}") for writer in range(self.plan.writers))
-        return sum(line["event"] == "acknowledged" for path in files for line in told(path))
+        return sum(path.read_bytes().count(b'"acknowledged"') for path in files if path.exists())
 
     def kill(self, role: str) -> bool:
         """Kill a process and start it again; gives whether it was in the midst of its work."""

@@ -79,7 +79,7 @@ class _Work:
             for table in sorted({table for trial in trials for table in self.view.tables(night, trial)}):
                 self._add(table, (night,), rows.of_folders(self.view, night, trials, table))
             self._add("files", (night,), rows.of_files(self.view, night, trials))
-            self._derive(night, (self.view.loose_result(trial) for trial in trials))
+            self._derive(night, (result for _, result in self.view.loose_results(trials)))
 
     def _nights(self) -> Mapping[str, list[str]]:
         """Night to its trials that are in folders."""

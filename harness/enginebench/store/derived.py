@@ -52,7 +52,7 @@ def read(view: View, table: str, columns: Sequence[str] | None, filters: Mapping
     if (found := parts.chosen(opened[clean:], columns=ordered, where=filters)) is not None:
         rest.append(typed(found.to_pandas()))
     if view.loose or not held:
-        rest.append(_made(table, map(view.loose_result, view.loose), filters)[ordered])
+        rest.append(_made(table, (result for _, result in view.loose_results(list(view.loose))), filters)[ordered])
     if rest:
         frames.append(_joined(rest).sort_values(list(ORDER[table]), kind="stable")[chosen])
     return _joined(frames).reset_index(drop=True)

@@ -78,9 +78,8 @@ class View:
 
     def results(self, night: str | None = None) -> Iterator[tuple[str, Result]]:
         """Night and result of every trial, or of one night's, in no order."""
-        for trial, its in self.loose.items():
-            if night in (None, its):
-                yield its, self.loose_result(trial)
+        for trial, result in self.loose_results([one for one, its in self.loose.items() if night in (None, its)]):
+            yield self.loose[trial], result
         found = parts.select(
             self.place, self.parts("files", night), columns=["night", "trial", "content"], where={"name": MARKER}
         )
@@ -88,10 +87,11 @@ class View:
             if night in (None, row["night"]):
                 yield row["night"], from_json(Result, row["content"], f"{self.place.url}: trial {row['trial']}")
 
-    def loose_result(self, trial: str) -> Result:
-        """The result in a trial's folder."""
-        name = f"{home(self.loose[trial], trial)}/{MARKER}"
-        return from_json(Result, self.source.read(name), f"{self.place.url}/{name}")
+    def loose_results(self, trials: Sequence[str]) -> Iterator[tuple[str, Result]]:
+        """Trial and the result in its folder, of some that are in folders."""
+        names = [f"{home(self.loose[trial], trial)}/{MARKER}" for trial in trials]
+        for trial, name, content in zip(trials, names, self.source.read_all(names), strict=True):
+            yield trial, from_json(Result, content, f"{self.place.url}/{name}")
 
     def file(self, night: str, trial: str, name: str) -> bytes | None:
         """A file of a trial that is no table; null where it has none of the name."""
