@@ -71,6 +71,8 @@ def under_fire(asked: argparse.Namespace) -> None:
     """The tables of writers."""
     print(f"{machine()}; {asked.writers} writers x {asked.commits} commits of 1 run + 1,000 request rows\n", flush=True)
     for title, kills, tended in (("Nobody else at work", 0, False), ("Under fire", asked.kills, True)):
+        if asked.only not in (None, "fire" if tended else "calm"):
+            continue
         print(f"{title}\n\n{HEAD[tended]}", flush=True)
         for kind in asked.formats:
             try:
@@ -213,6 +215,7 @@ def main() -> None:
     one.add_argument("--commits", type=int, default=50)
     one.add_argument("--kills", type=int, default=40)
     one.add_argument("--seed", type=int, default=1)
+    one.add_argument("--only", choices=("calm", "fire"), help="one of the two tables")
     one.add_argument("--folder", type=Path, help="where the stores are made, on a disk; default: the temporary folder")
     one.add_argument("--formats", nargs="+", choices=list(KINDS), default=list(KINDS))
     one.set_defaults(call=under_fire)

@@ -10,9 +10,10 @@ import json
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -63,6 +64,10 @@ class Format(Protocol):
         """Request rows of a trial, a pyarrow table; null where there are none."""
 
 
+FEW = 40
+"""Trials that are each read from the parts as `Store.requests` reads them."""
+
+
 class Ours:
     """Trial folders, compacted into Parquet."""
 
@@ -110,14 +115,20 @@ class Ours:
         if self.view is None:
             self.view = self.store.view()
             self.view.bring_near(Path(tempfile.mkdtemp()))
-        if (night := self.view.loose.get(name)) is not None or self.store.local is not None:
-            return self.view.table(night or self.view.compacted()[name], name, "requests")
-        # A few requests a part of an object store, not a few a trial.
-        night = self.view.compacted()[name]
+        if (night := self.view.loose.get(name)) is not None or len(self.nights()) <= FEW:
+            return self.view.table(night or self.nights()[name], name, "requests")
+        # Of many trials whole parts are read once, not a few row groups each.
+        night = self.nights()[name]
         if night not in self.whole:
             self.whole[night] = parts.select(self.view.place, self.view.parts("requests", night))
         found = self.whole[night]
         return found.filter(pc.equal(found["trial"], name)).drop_columns(["trial"])
+
+    @cache  # noqa: B019  of a process that ends after it
+    def nights(self) -> Mapping[str, str]:
+        """Compacted trials to their night."""
+        found: Mapping[str, str] = self.view.compacted()
+        return found
 
     def runs(self) -> list[tuple[str, str]]:
         """Trial and run of every row of the table of runs."""

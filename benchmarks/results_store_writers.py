@@ -191,6 +191,10 @@ class _Crew:
         files = (self.file(f"write-{writer}") for writer in range(self.plan.writers))
         return sum(path.read_bytes().count(b'"acknowledged"') for path in files if path.exists())
 
+    def rounds(self) -> int:
+        """Rounds that the compactor has ended since it was started last."""
+        return sum(line["event"] == "done" for line in told(self.file("tend"))[self.since["tend"] :])
+
     def kill(self, role: str) -> bool:
         """Kill a process and start it again; gives whether it was in the midst of its work."""
         process = self.running[role]
@@ -235,22 +239,31 @@ def _wait(deadline: float) -> None:
 
 
 def _kill_by_and_by(crew: _Crew, deadline: float) -> list[tuple[str, bool]]:
-    """Kill while they write, until all writers are done; gives who was killed, and whether in the midst of work."""
+    """Kill while they write, until all writers are done; gives who was killed, and whether in the midst of work.
+
+    A quarter of the kills is the compactor's; every second time it may end a round before.
+    """
     plan, drawn = crew.plan, random.Random(crew.plan.seed)
-    total = plan.writers * plan.commits
+    total, of_tender = plan.writers * plan.commits, plan.kills // 4 if plan.tended else 0
     # The last few commits are left alone: a writer is to be there when its turn to be killed comes.
-    moments = sorted(drawn.sample(range(max(plan.kills, total - plan.writers)), plan.kills))
-    roles = [place % 4 == 3 and plan.tended for place in range(plan.kills)]
+    moments = drawn.sample(range(max(plan.kills, total - plan.writers)), plan.kills)
+    queues = {"tend": sorted(moments[:of_tender]), "write": sorted(moments[of_tender:])}
     killed: list[tuple[str, bool]] = []
-    while writing := crew.writing():
-        if len(killed) < plan.kills and crew.acknowledged() >= moments[len(killed)]:
-            able = [role for role in (["tend"] if roles[len(killed)] else writing) if crew.at_work(role)]
-            if able:
-                time.sleep(drawn.uniform(0, 0.02))
-                role = drawn.choice(able)
-                if role == "tend" or crew.running[role].poll() is None:
-                    killed.append((role, crew.kill(role)))
+    while (writing := crew.writing()) or (of_tender and len(queues["tend"]) == of_tender):
+        for kind, queue in queues.items():
+            if not queue or crew.acknowledged() < queue[0]:
                 continue
+            rounds = (of_tender - len(queue)) % 2
+            able = [role for role in (["tend"] if kind == "tend" else writing) if crew.at_work(role)]
+            if kind == "tend" and crew.rounds() >= 3:
+                able = ["tend"]  # its rounds are too short to meet it in one
+            if not able or (kind == "tend" and crew.rounds() < rounds):
+                continue
+            time.sleep(drawn.uniform(0, 0.02))
+            role = drawn.choice(able)
+            if role == "tend" or crew.running[role].poll() is None:
+                killed.append((role, crew.kill(role)))
+                queue.pop(0)
         _wait(deadline)
     return killed
 
