@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 from enginebench.errors import mistake
 from enginebench.records import Manifest, Part, Result, record
 from enginebench.store import manifests, parts, rows
+from enginebench.store.derived import TODAY
 from enginebench.store.rows import ORDER
 from enginebench.store.view import View
 
@@ -90,9 +91,8 @@ class _Work:
 
     def derive_anew(self) -> None:
         """Where a table that is made from results lacks columns of today, all of them are made again."""
-        today = {table: rows.derived(table, []).names for table in ORDER}
         old = [part for part in self.parts if part.table in ORDER]
-        if all(parts.columns(self.place, part.path) >= set(today[part.table]) for part in old):
+        if all(parts.columns(self.place, part.path) >= set(TODAY[part.table]) for part in old):
             return
         self.parts = [part for part in self.parts if part not in old]
         self.made = [part for part in self.made if part not in old]
@@ -129,10 +129,11 @@ class _Work:
         span = nights[0] if len(nights) == 1 else f"{nights[0]}..{nights[-1]}"
         path = f"{FOLDER}/{table}/{span}.{secrets.token_hex(6)}.parquet"
         aside = self.aside / Path(path).name
-        if not (count := parts.write(found.tables(), found.schema, aside)):
+        tables = rows.Kept(found)
+        if not (count := parts.write(tables, found.schema, aside)):
             return
         self.place.write(path, aside)
-        if not parts.equal(parts.groups(self.place, path), found.tables()):
+        if not parts.equal(parts.groups(self.place, path), tables):
             raise mistake(f"{self.place.url}/{path}", "is not what was written", "check the disk or object store")
         size = aside.stat().st_size
         aside.unlink()

@@ -30,6 +30,27 @@ class Rows:
         return list(self.schema.names)
 
 
+class Kept:
+    """Tables of rows, to be gone through twice; few enough are kept, the others are read again."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._kept: list[Any] | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept, kept_bytes = [], 0
+        for table in self._rows.tables():
+            kept_bytes += table.nbytes
+            if kept_bytes <= parts.GROUP_BYTES:
+                kept.append(table)
+            yield table
+        if kept_bytes <= parts.GROUP_BYTES:
+            self._kept = kept
+
+
 def of_folders(view: View, night: str, trials: Sequence[str], table: str) -> Rows:
     """A table of trials that are in folders, behind each other, with a column `trial` before the others."""
     import pyarrow as pa
@@ -47,7 +68,7 @@ def of_folders(view: View, night: str, trials: Sequence[str], table: str) -> Row
         for trial in having:
             found = view.table(night, trial, table)
             assert found is not None
-            yield parts.brought(found.add_column(0, "trial", [[trial] * found.num_rows]), whole)
+            yield parts.brought(found.add_column(0, "trial", pa.repeat(trial, found.num_rows)), whole)
 
     return Rows(schema=whole, tables=tables)
 

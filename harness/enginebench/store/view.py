@@ -111,7 +111,8 @@ class View:
             if f"{name}.parquet" not in self.files[trial]:
                 return None
             where = self.source.path(self.table_name(night, trial, name))
-            return pq.read_table(where, filesystem=self.source.arrow(), partitioning=None)
+            with pq.ParquetFile(where, filesystem=self.source.arrow()) as file:
+                return file.read()
         if (written := self.file(night, trial, f"{name}.parquet")) is None:
             return None
         schema = pa.ipc.read_schema(pa.py_buffer(written))
