@@ -21,7 +21,7 @@ def latest(place: str) -> Any:
     from enginebench.store import Store
 
     runs = Store(place).runs(columns=["series", METRIC])
-    newest = runs.groupby("series", sort=False).tail(1)
+    newest = runs.drop_duplicates("series", keep="last")
     return len(newest), float(newest[METRIC].sum())
 
 
