@@ -104,7 +104,8 @@ def row(name: str, done: writers.Fired, age_s: float, tended: bool) -> str:
     cells.append(str(len(done.failures)))
     if tended:
         cells.append(f"{done.kills - done.kills_of_tender} ({done.kills_in_commit})")
-        cells.append(f"{done.kills_of_tender} / {done.tended} / {len(done.tend_failures)}")
+        removed = f" ({done.removed} removed)" if done.removed else ""
+        cells.append(f"{done.kills_of_tender} / {done.tended}{removed} / {len(done.tend_failures)}")
         cells.append(f"{done.reads} ({done.reads_wrong}, {len(done.read_failures)})")
     cells += [str(len(done.before[what])) for what in ("lost", "torn", "twice")]
     if tended:

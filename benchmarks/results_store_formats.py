@@ -54,8 +54,8 @@ class Format(Protocol):
     def has(self, name: str) -> bool:
         """Whether a trial is kept."""
 
-    def tend(self, age_s: float) -> None:
-        """Compact, and remove what has been of no use for so long."""
+    def tend(self, age_s: float) -> Mapping[str, int] | None:
+        """Compact, and remove what has been of no use for so long; gives how much, where it tells."""
 
     def results(self) -> Iterator[tuple[str, bytes]]:
         """Name and `result.json` of every trial kept."""
@@ -96,9 +96,9 @@ class Ours:
     def has(self, name: str) -> bool:
         return False  # what is kept already is found by `ingest`
 
-    def tend(self, age_s: float) -> None:
+    def tend(self, age_s: float) -> Mapping[str, int]:
         self.store.compact()
-        self.store.collect(age_s)
+        return {"removed": len(self.store.collect(age_s))}
 
     def results(self) -> Iterator[tuple[str, bytes]]:
         from enginebench.records.files import to_json
@@ -204,7 +204,11 @@ def _one_table(trial: Trial) -> Any:
     return table.add_column(0, "trial", names).add_column(1, "result", results)
 
 
-def _as_rows(found: Any) -> Any:
+def _rows_of(whole: Any, name: str) -> Any:
+    """Rows of a trial out of the whole table, which is read once to check all trials."""
+    import pyarrow.compute as pc
+
+    found = whole.filter(pc.equal(whole["trial"], name))
     return None if not found.num_rows else found.sort_by("index").drop_columns(["trial", "result"])
 
 
@@ -213,6 +217,7 @@ class Delta:
 
     def __init__(self, place: str) -> None:
         self.place = f"{place}/table"
+        self.whole: Any = None
 
     def _table(self) -> Any:
         from deltalake import DeltaTable
@@ -249,7 +254,9 @@ class Delta:
         yield from zip(found["trial"].to_pylist(), found["result"].to_pylist(), strict=True)
 
     def requests(self, name: str) -> Any:
-        return _as_rows(self._read([], [("trial", "=", name)]))
+        if self.whole is None:
+            self.whole = self._read([], None)
+        return _rows_of(self.whole, name)
 
 
 class Lance:
@@ -259,6 +266,7 @@ class Lance:
         import lancedb
 
         self.db = lancedb.connect(place)
+        self.whole: Any = None
 
     def prepare(self, trial: Trial) -> None:
         self.db.create_table("requests", schema=_one_table(trial).schema)
@@ -284,7 +292,9 @@ class Lance:
         yield from zip(found["trial"].to_pylist(), found["result"].to_pylist(), strict=True)
 
     def requests(self, name: str) -> Any:
-        return _as_rows(self._read(f"trial = '{name}'"))
+        if self.whole is None:
+            self.whole = self._table().to_arrow()
+        return _rows_of(self.whole, name)
 
 
 FORMATS: dict[str, type[Any]] = {"enginebench": Ours, "sqlite": Sqlite, "delta": Delta, "lance": Lance}

@@ -76,6 +76,8 @@ class Fired:
     """What writers were told instead of an acknowledgement, each of which they tried again."""
     tended: int
     """Rounds of compaction and collection that ended."""
+    removed: int
+    """Folders, parts and manifests that the collector removed in them."""
     tend_failures: Sequence[str]
     reads: int
     reads_wrong: int
@@ -283,6 +285,7 @@ def _summed(
         kills_of_tender=sum(role == "tend" for role, _ in killed),
         failures=[line["words"] for line in lines if line["event"] == "failed"],
         tended=sum(line["event"] == "done" for line in tends),
+        removed=sum(line.get("removed", 0) for line in tends),
         tend_failures=[line["words"] for line in tends if line["event"] == "failed"],
         reads=len(done),
         reads_wrong=sum(bool(line["lost"] or line["twice"]) for line in done),
