@@ -29,6 +29,8 @@ import results_store_writers as writers
 
 FAULTS = 0.05
 """Share of the object store's requests that fail."""
+AGE_S = 4.0
+"""Grace of the collector: a commit or a reading of a folder takes a second at most."""
 S3_AGE_S = 60.0
 """A commit may have to wait for several answers that never come, 1.5 s each."""
 KINDS: dict[str, tuple[str, str, bool]] = {
@@ -55,6 +57,7 @@ def planned(kind: str, asked: argparse.Namespace) -> Iterator[tuple[writers.Plan
             place=str(place),
             writers=asked.writers,
             commits=asked.commits,
+            age_s=AGE_S,
             seed=asked.seed,
             python=python,
         )

@@ -20,7 +20,17 @@ LATEST = f"select count(*), sum(x) from (select arg_max({METRIC}, (started_utc, 
 YEAR = f"select count(*), sum(x) from (select median({METRIC}) x from runs group by series, night)"
 COLUMNS = {"latest": ["series", "started_utc", "run", METRIC], "year": ["series", "night", METRIC]}
 SQLITE = {
-    "latest": f"select count(*), sum(x) from (select max(started_utc || run), {METRIC} x from runs group by series)",
+    # By the index alone: from series to series, the newest row of each.
+    "latest": f"""
+        with recursive every(series) as (
+            select min(series) from runs
+            union all
+            select (select min(series) from runs where series > every.series) from every where series is not null
+        )
+        select count(*), sum(x) from (
+            select (select {METRIC} from runs where series = every.series order by started_utc desc, run desc limit 1) x
+            from every where series is not null
+        )""",
     # It has no median.
     "year": f"select count(*), sum(x) from (select avg({METRIC}) x from runs group by series, night)",
 }
