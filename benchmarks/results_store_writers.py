@@ -211,7 +211,8 @@ def fire(plan: Plan, work: Path) -> Fired:
     """Run it; `work` is an empty folder."""
     trials(work, plan)
     crew = _Crew(work, plan)
-    crew.asked("prepare")
+    if plan.kind != "enginebench":
+        crew.asked("prepare")
     with ExitStack() as leaving:
         leaving.callback(lambda: [(one.kill(), one.wait()) for one in crew.running.values()])
         for writer in range(plan.writers):
