@@ -24,6 +24,7 @@ OPTIONS = {
         *("--slo", "--until", "--find-limit", "--max-seconds"),
         *("--save-result", "--save-detailed", "--result-dir", "--result-filename"),
     },
+    "compare": {"a", "b", "--metric", "--margin", "--markdown", "--junit", "--store"},
     "results": {"action"},
     "results points": {"--where", "--store"},
     "results list": {"--where", "--store"},

@@ -130,6 +130,13 @@ def results(options: argparse.Namespace) -> int:
     return int(getattr(stored, f"{options.action}_")(options))
 
 
+def compare(options: argparse.Namespace) -> int:
+    """`enginebench compare A B`."""
+    from enginebench.commands import comparing
+
+    return comparing.compare(options)
+
+
 def convert(options: argparse.Namespace) -> int:
     """`enginebench convert inferencex FILE... --out DIR`."""
     from enginebench.convert import convert_inferencex

@@ -1,0 +1,296 @@
+"""Two slices of the table of runs held against each other: what got better, what worse, and how sure that is. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
+
+import pandas as pd
+
+from enginebench.analysis import estimate
+from enginebench.analysis.estimate import Estimate
+from enginebench.analysis.matching import Alone, Difference, Pair, Side, asked_columns, differences, match
+from enginebench.analysis.slices import Slice, select
+from enginebench.analysis.starts import Starts, of_starts
+from enginebench.errors import mistake
+from enginebench.metrics import METRICS
+from enginebench.records import record
+
+Verdict = Literal["better", "worse", "no change", "insufficient", "incomparable", "missing"]
+FALSE_SHARE = 0.01
+"""Share of the verdicts better and worse that may be false, over all points, and over all curves, of a comparison."""
+MARGIN = 0.02
+"""A difference below this is none that matters."""
+SPEED, RATE = "interactivity_mean_tps", "output_tps_per_accelerator"
+"""The two axes of a curve."""
+_EQUIVALENT = 0.05
+"""Level of the two one-sided tests."""
+
+
+@record
+class Judged:
+    """A point or a curve in one metric."""
+
+    kind: Literal["point", "curve"]
+    """Which of the two."""
+    subject: str
+    """What was measured, in words: `tiny bf16 on 1 × H100 tp1, chat`."""
+    load: str
+    """The load in short; of a curve what it is a mean over."""
+    metric: str
+    """Name of the metric."""
+    verdict: Verdict
+    """`better` or `worse`: the interval excludes 1, the ratio is off by the margin or more, and so few verdicts of the
+    comparison are false as asked. `no change`: surely within the margin. `insufficient`: neither is shown.
+    `incomparable`: a figure can't be had or held against the other. `missing`: one of the slices lacks it."""
+    why: str
+    """Why it is none of better, worse and no change; empty: it is one."""
+    estimate: Estimate | None
+    """The ratio; null: none is had."""
+    p_adjusted: float | None
+    """`p` after Benjamini and Hochberg; null as `p`."""
+
+
+@record
+class Comparison:
+    """All that can be said of two slices."""
+
+    a: Slice
+    b: Slice
+    margin: float
+    """Difference that matters, a share."""
+    differences: tuple[Difference, ...]
+    """What of the environment is not the same, what was not asked for first."""
+    matched: int
+    """Points in both slices."""
+    alone: tuple[Alone, ...]
+    """Points that have no counterpart."""
+    curves: tuple[Judged, ...]
+    """A verdict a curve and metric, and one on throughput at equal interactivity."""
+    points: tuple[Judged, ...]
+    """A verdict a point and metric."""
+
+    def judged(self) -> tuple[Judged, ...]:
+        """Curves, then points."""
+        return (*self.curves, *self.points)
+
+    def outcome(self) -> Verdict:
+        """In one word: `worse` if anything is; else `incomparable` if anything is; else `insufficient` if a curve, or a
+        point that is on none, is, or nothing was matched; else `better` if anything is; else `no change`.
+
+        A point on a curve may be insufficient: the curve is surer than each of its points. Points that one slice lacks
+        do not count, unless there are only such.
+        """
+        found = {one.verdict for one in self.judged()}
+        on_curve = {(one.subject, one.metric) for one in self.curves}
+        loners = [one for one in self.points if (one.subject, one.metric) not in on_curve]
+        unsure = any(one.verdict == "insufficient" for one in (*self.curves, *loners))
+        if "worse" in found or "incomparable" in found:
+            return "worse" if "worse" in found else "incomparable"
+        if unsure or not found & {"better", "no change"}:
+            return "insufficient"
+        return "better" if "better" in found else "no change"
+
+
+def compare(runs: pd.DataFrame, a: Slice, b: Slice, *, metrics: Sequence[str], margin: float = MARGIN) -> Comparison:
+    """Hold slice B against slice A of `runs`, as `Store.runs()` gives them, in each of `metrics`.
+
+    Raises UserError for a slice without runs and for a run in both.
+    """
+    of_a, of_b = (_some(select(runs, one), one) for one in (a, b))
+    both = sorted(set(of_a["run"]) & set(of_b["run"]))
+    if both:
+        raise mistake(f"`{a.words}` and `{b.words}`", f"run {both[0]} is in both", "name slices that share no run")
+    asked = asked_columns(a, b)
+    matched = match(of_a, of_b, asked)
+    told = _of_pairs(of_a, of_b, matched.pairs)
+    wanted = list(dict.fromkeys([*metrics, SPEED, RATE]))
+    starts = (of_starts(of_a, wanted), of_starts(of_b, wanted))
+    subjects = _subjects(matched.pairs)
+    points = [one for pair in matched.pairs for one in _points(pair, subjects[_curve(pair)], starts, metrics, margin)]
+    return Comparison(
+        a=a,
+        b=b,
+        margin=margin,
+        differences=differences(*told, asked),
+        matched=len(matched.pairs),
+        alone=matched.alone,
+        curves=sentenced(_curves(matched.pairs, subjects, starts, metrics, margin), margin),
+        points=(*sentenced(points, margin), *map(_alone, matched.alone)),
+    )
+
+
+def sentenced(judged: Iterable[Judged], margin: float) -> tuple[Judged, ...]:
+    """The same with verdicts: those of one family, so that of its verdicts better and worse FALSE_SHARE may be false.
+
+    Where nothing differs, this is how often any verdict of the whole family says so.
+    """
+    from scipy.stats import false_discovery_control
+
+    rows = list(judged)
+    known = [one.estimate.p for one in rows if one.estimate is not None and one.estimate.p is not None]
+    adjusted = iter(false_discovery_control(known) if known else ())
+    found = []
+    for one in rows:
+        p = float(next(adjusted)) if one.estimate is not None and one.estimate.p is not None else None
+        verdict, why = (one.verdict, one.why) if one.estimate is None else _verdict(one, one.estimate, p, margin)
+        found.append(replace(one, p_adjusted=p, verdict=verdict, why=why))
+    return tuple(found)
+
+
+def _verdict(of: Judged, one: Estimate, p: float | None, margin: float) -> tuple[Verdict, str]:
+    if one.ratio is None and of.kind == "point":
+        empty = "A" if not one.n_a else "B" if not one.n_b else ""
+        return ("missing", f"no figure in {empty}") if empty else ("incomparable", one.lack)
+    if one.ratio is None or p is None or one.low is None or one.high is None or one.p_equivalent is None:
+        return "insufficient", one.lack
+    great = one.ratio <= 0 or max(one.ratio, 1 / one.ratio) >= 1 + margin
+    if p <= FALSE_SHARE and not one.low <= 1 <= one.high and great:
+        return ("better" if (one.ratio > 1) == (METRICS[of.metric].better == "higher") else "worse"), ""
+    if one.p_equivalent <= _EQUIVALENT:
+        return "no change", ""
+    if one.low <= 1 <= one.high:
+        return "insufficient", f"the interval holds 1 and more than ±{margin * 100:g} %"
+    if not great:
+        return "insufficient", f"differs by less than {margin * 100:g} %, though that is not sure"
+    return "insufficient", f"p {p:.2g} after correction for many, more than {FALSE_SHARE:g}"
+
+
+def _some(runs: pd.DataFrame, one: Slice) -> pd.DataFrame:
+    if runs.empty:
+        raise mistake(f"slice `{one.words}`", "no run in the store is of it", "see `enginebench results list`")
+    return runs
+
+
+def _of_pairs(a: pd.DataFrame, b: pd.DataFrame, pairs: Sequence[Pair]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The runs that are compared; of slices of which nothing matches all, for their difference is why."""
+    if not pairs:
+        return a, b
+    return (
+        a[a["series"].isin([one.a.series for one in pairs])],
+        b[b["series"].isin([one.b.series for one in pairs])],
+    )
+
+
+def _points(
+    pair: Pair, subject: str, starts: tuple[Starts, Starts], metrics: Sequence[str], margin: float
+) -> list[Judged]:
+    load = str(pair.a.row["load"])
+    sides = tuple(zip("AB", starts, (pair.a.series, pair.b.series), strict=True))
+    out = [f"{name}: {one.left_out[series]}" for name, one, series in sides if series in one.left_out]
+    found = []
+    for metric in metrics:
+        if out:
+            wrong = any("wrong answers" in words for words in out)
+            found.append(
+                _judged("point", subject, load, metric, None, "incomparable" if wrong else "insufficient", out)
+            )
+            continue
+        logs, values = ([getattr(one, what)[series] for _, one, series in sides] for what in ("logs", "values"))
+        one = estimate.figure(logs, values, metric, margin)
+        if one is not None:
+            found.append(_judged("point", subject, load, metric, one))
+    return found
+
+
+def _curve(pair: Pair) -> tuple[str, str, str]:
+    """What pairs of one curve share; open and closed loops lie on two."""
+    return pair.a.row["curve"], pair.b.row["curve"], str(pair.a.row["load_kind"])
+
+
+def _curves(
+    pairs: Sequence[Pair],
+    subjects: Mapping[tuple[str, str, str], str],
+    starts: tuple[Starts, Starts],
+    metrics: Sequence[str],
+    margin: float,
+) -> list[Judged]:
+    """A verdict a metric over all loads of a curve that both sides have, and one at equal interactivity."""
+    groups: dict[tuple[str, str, str], list[Pair]] = defaultdict(list)
+    for pair in pairs:
+        groups[_curve(pair)].append(pair)
+    found = []
+    for curve, group in groups.items():
+        usable = [one for one in group if one.a.series in starts[0].logs and one.b.series in starts[1].logs]
+        for metric in metrics:
+            sides = _logs(usable, starts, metric)
+            if len(sides[0]) > 1:
+                one = estimate.over_loads(*sides, margin)
+                found.append(_judged("curve", subjects[curve], one.of, metric, one))
+        speeds, rates = _logs(usable, starts, SPEED, RATE), _logs(usable, starts, RATE, SPEED)
+        if RATE in metrics and len(speeds[0]) > 1:
+            one = estimate.at_equal_interactivity((speeds[0], rates[0]), (speeds[1], rates[1]), margin)
+            found.append(_judged("curve", subjects[curve], one.of or "at equal interactivity", RATE, one))
+    return found
+
+
+def _logs(
+    pairs: Sequence[Pair], starts: tuple[Starts, Starts], metric: str, *others: str
+) -> tuple[list[pd.Series], list[pd.Series]]:
+    """For each load that has the metric, and `others`, on both sides: its logs, a value a start."""
+    sides: tuple[list[pd.Series], list[pd.Series]] = ([], [])
+    for pair in pairs:
+        a, b = starts[0].logs[pair.a.series], starts[1].logs[pair.b.series]
+        if all(one[name].notna().any() for one in (a, b) for name in (metric, *others)):
+            sides[0].append(a[metric])
+            sides[1].append(b[metric])
+    return sides
+
+
+def _alone(one: Alone) -> Judged:
+    return Judged(
+        kind="point",
+        subject=" ".join(_parts(one.point)),
+        load=str(one.point.row["load"]),
+        metric="",
+        verdict="incomparable" if one.why else "missing",
+        why=f"only in {one.side}" + (f": {one.why}" if one.why else ""),
+        estimate=None,
+        p_adjusted=None,
+    )
+
+
+def _judged(
+    kind: Literal["point", "curve"],
+    subject: str,
+    load: str,
+    metric: str,
+    found: Estimate | None,
+    verdict: Verdict = "insufficient",
+    why: Sequence[str] = (),
+) -> Judged:
+    return Judged(
+        kind=kind,
+        subject=subject,
+        load=load,
+        metric=metric,
+        verdict=verdict,
+        why="; ".join(why),
+        estimate=found,
+        p_adjusted=None,
+    )
+
+
+def _subjects(pairs: Sequence[Pair]) -> Mapping[tuple[str, str, str], str]:
+    """Curve to what it is of, in words: what both sides have in common, and what they have not, of both."""
+    words = {}
+    for pair in pairs:
+        both = zip(_parts(pair.a), _parts(pair.b), strict=True)
+        words[_curve(pair)] = " ".join(a if a == b else f"{a} → {b}" for a, b in both)
+    several = {one for one, count in Counter(words.values()).items() if count > 1}
+    # Two recipes read alike.
+    return {key: f"{one} ({key[2]}, curve {key[0][:6]})" if one in several else one for key, one in words.items()}
+
+
+def _parts(point: Side) -> tuple[str, ...]:
+    row = point.row
+    return (
+        str(row["model"]),
+        str(row["precision"]),
+        str(row["engine_kind"]),
+        f"on {row['devices']} × {row['product']}",
+        f"{row['parallelism']},",
+        str(row["workload"]),
+    )
