@@ -12,11 +12,13 @@ import pandas as pd
 from enginebench.analysis import estimate
 from enginebench.analysis.estimate import Estimate
 from enginebench.analysis.matching import Alone, Difference, Pair, Side, asked_columns, differences, match
+from enginebench.analysis.points import FAILED
 from enginebench.analysis.slices import Slice, select
-from enginebench.analysis.starts import Starts, of_starts
+from enginebench.analysis.starts import WRONG, Means, Starts, of_starts, usable
 from enginebench.errors import mistake
 from enginebench.metrics import METRICS
 from enginebench.records import record
+from enginebench.stopping import SPOILT
 
 Verdict = Literal["better", "worse", "no change", "insufficient", "incomparable", "missing"]
 FALSE_SHARE = 0.01
@@ -67,6 +69,8 @@ class Comparison:
     """Points in both slices."""
     alone: tuple[Alone, ...]
     """Points that have no counterpart."""
+    left_out: tuple[str, ...]
+    """Runs that no verdict rests on, a line a slice: `A: 2 of 45 runs left out: neighbour`."""
     curves: tuple[Judged, ...]
     """A verdict a curve and metric, and one on throughput at equal interactivity."""
     points: tuple[Judged, ...]
@@ -106,10 +110,7 @@ def compare(runs: pd.DataFrame, a: Slice, b: Slice, *, metrics: Sequence[str], m
     asked = asked_columns(a, b)
     matched = match(of_a, of_b, asked)
     told = _of_pairs(of_a, of_b, matched.pairs)
-    wanted = list(dict.fromkeys([*metrics, SPEED, RATE]))
-    starts = (of_starts(of_a, wanted), of_starts(of_b, wanted))
-    subjects = _subjects(matched.pairs)
-    points = [one for pair in matched.pairs for one in _points(pair, subjects[_curve(pair)], starts, metrics, margin)]
+    curves, points = estimates(of_a, of_b, matched.pairs, metrics, margin)
     return Comparison(
         a=a,
         b=b,
@@ -117,9 +118,21 @@ def compare(runs: pd.DataFrame, a: Slice, b: Slice, *, metrics: Sequence[str], m
         differences=differences(*told, asked),
         matched=len(matched.pairs),
         alone=matched.alone,
-        curves=sentenced(_curves(matched.pairs, subjects, starts, metrics, margin), margin),
+        left_out=tuple(line for name, one in zip("AB", told, strict=True) if (line := _left_out(name, one))),
+        curves=sentenced(curves, margin),
         points=(*sentenced(points, margin), *map(_alone, matched.alone)),
     )
+
+
+def estimates(
+    a: pd.DataFrame, b: pd.DataFrame, pairs: Sequence[Pair], metrics: Sequence[str], margin: float = MARGIN
+) -> tuple[list[Judged], list[Judged]]:
+    """The curves and the points of `pairs`, from the runs `a` and `b`, as they are before verdicts."""
+    wanted = list(dict.fromkeys([*metrics, SPEED, RATE]))
+    starts = (of_starts(a, wanted), of_starts(b, wanted))
+    subjects = _subjects(pairs)
+    points = [one for pair in pairs for one in _points(pair, subjects[_curve(pair)], starts, metrics, margin)]
+    return _curves(pairs, subjects, starts, metrics, margin), points
 
 
 def sentenced(judged: Iterable[Judged], margin: float) -> tuple[Judged, ...]:
@@ -164,6 +177,12 @@ def _some(runs: pd.DataFrame, one: Slice) -> pd.DataFrame:
     return runs
 
 
+def _left_out(name: str, runs: pd.DataFrame) -> str:
+    out = runs[~usable(runs)]
+    marks = sorted({mark for found in out["marks"] for mark in found} & {*SPOILT, FAILED})
+    return f"{name}: {len(out)} of {len(runs)} runs left out: {', '.join(marks)}" if len(out) else ""
+
+
 def _of_pairs(a: pd.DataFrame, b: pd.DataFrame, pairs: Sequence[Pair]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The runs that are compared; of slices of which nothing matches all, for their difference is why."""
     if not pairs:
@@ -177,19 +196,20 @@ def _of_pairs(a: pd.DataFrame, b: pd.DataFrame, pairs: Sequence[Pair]) -> tuple[
 def _points(
     pair: Pair, subject: str, starts: tuple[Starts, Starts], metrics: Sequence[str], margin: float
 ) -> list[Judged]:
-    load = str(pair.a.row["load"])
+    loads = [str(one.row["load"]) for one in (pair.a, pair.b)]
+    load = " → ".join(dict.fromkeys(loads))
     sides = tuple(zip("AB", starts, (pair.a.series, pair.b.series), strict=True))
     out = [f"{name}: {one.left_out[series]}" for name, one, series in sides if series in one.left_out]
     found = []
     for metric in metrics:
         if out:
-            wrong = any("wrong answers" in words for words in out)
+            wrong = WRONG in {one.left_out.get(series) for _, one, series in sides}
             found.append(
                 _judged("point", subject, load, metric, None, "incomparable" if wrong else "insufficient", out)
             )
             continue
-        logs, values = ([getattr(one, what)[series] for _, one, series in sides] for what in ("logs", "values"))
-        one = estimate.figure(logs, values, metric, margin)
+        means = [one.points[series] for _, one, series in sides]
+        one = estimate.figure(means[0], means[1], metric, margin)
         if one is not None:
             found.append(_judged("point", subject, load, metric, one))
     return found
@@ -213,30 +233,23 @@ def _curves(
         groups[_curve(pair)].append(pair)
     found = []
     for curve, group in groups.items():
-        usable = [one for one in group if one.a.series in starts[0].logs and one.b.series in starts[1].logs]
+        means = [(starts[0].points.get(one.a.series), starts[1].points.get(one.b.series)) for one in group]
+        whole = [(one, other) for one, other in means if one is not None and other is not None]
         for metric in metrics:
-            sides = _logs(usable, starts, metric)
-            if len(sides[0]) > 1:
-                one = estimate.over_loads(*sides, margin)
+            loads = _with(whole, metric)
+            if len(loads) > 1:
+                one = estimate.over_loads(loads, metric, margin)
                 found.append(_judged("curve", subjects[curve], one.of, metric, one))
-        speeds, rates = _logs(usable, starts, SPEED, RATE), _logs(usable, starts, RATE, SPEED)
-        if RATE in metrics and len(speeds[0]) > 1:
-            one = estimate.at_equal_interactivity((speeds[0], rates[0]), (speeds[1], rates[1]), margin)
+        loads = _with(whole, SPEED, RATE)
+        if RATE in metrics and len(loads) > 1:
+            one = estimate.at_equal_interactivity(loads, SPEED, RATE, margin)
             found.append(_judged("curve", subjects[curve], one.of or "at equal interactivity", RATE, one))
     return found
 
 
-def _logs(
-    pairs: Sequence[Pair], starts: tuple[Starts, Starts], metric: str, *others: str
-) -> tuple[list[pd.Series], list[pd.Series]]:
-    """For each load that has the metric, and `others`, on both sides: its logs, a value a start."""
-    sides: tuple[list[pd.Series], list[pd.Series]] = ([], [])
-    for pair in pairs:
-        a, b = starts[0].logs[pair.a.series], starts[1].logs[pair.b.series]
-        if all(one[name].notna().any() for one in (a, b) for name in (metric, *others)):
-            sides[0].append(a[metric])
-            sides[1].append(b[metric])
-    return sides
+def _with(loads: Sequence[tuple[Means, Means]], *metrics: str) -> list[tuple[Means, Means]]:
+    """The loads that have each of `metrics` on both sides."""
+    return [load for load in loads if all(len(one.log(name)) for one in load for name in metrics)]
 
 
 def _alone(one: Alone) -> Judged:

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
+from enginebench.analysis.starts import Means
 from enginebench.intervals import welch
 from enginebench.records import record
 
@@ -36,7 +36,7 @@ class Estimate:
     """Of the two one-sided tests the greater probability: small if the ratio surely lies within the margin; null as
     above."""
     df: float | None = None
-    """Degrees of freedom by Welch and Satterthwaite; null as above."""
+    """Degrees of freedom of Welch's t (`intervals.degrees`); null as above."""
     n_a: int
     """Server starts of A."""
     n_b: int
@@ -61,7 +61,7 @@ def ratio(logs_a: NDArray[Any], logs_b: NDArray[Any], margin: float, of: str = "
         low=math.exp(float(found.low)),
         high=math.exp(float(found.high)),
         p=float(found.p),
-        p_equivalent=1 - float(found.p_beyond),
+        p_equivalent=float(found.p_beyond),
         df=float(found.df),
         n_a=n_a,
         n_b=n_b,
@@ -69,14 +69,12 @@ def ratio(logs_a: NDArray[Any], logs_b: NDArray[Any], margin: float, of: str = "
     )
 
 
-def figure(
-    logs_of: Sequence[pd.DataFrame], values_of: Sequence[pd.DataFrame], metric: str, margin: float
-) -> Estimate | None:
-    """The estimate of one metric of a point from the logs and values of A's and B's starts; null: neither has it."""
-    values = [one[metric].dropna().to_numpy() for one in values_of]
+def figure(a: Means, b: Means, metric: str, margin: float) -> Estimate | None:
+    """The estimate of one metric of a point; null: neither side has it."""
+    values = [one.value(metric) for one in (a, b)]
     if not len(values[0]) and not len(values[1]):
         return None
-    logs = [one[metric].dropna().to_numpy() for one in logs_of]
+    logs = [one.log(metric) for one in (a, b)]
     if all(len(log) == len(value) for log, value in zip(logs, values, strict=True)):
         return ratio(logs[0], logs[1], margin)
     return _with_zeros(values[0], values[1], margin)
@@ -100,7 +98,7 @@ def _with_zeros(a: NDArray[Any], b: NDArray[Any], margin: float) -> Estimate:
         low=1 + float(found.low) / base,
         high=1 + float(found.high) / base,
         p=float(found.p),
-        p_equivalent=1 - float(found.p_beyond),
+        p_equivalent=float(found.p_beyond),
         df=float(found.df),
         **counts,
     )
@@ -110,49 +108,51 @@ def _too_few(n_a: int, n_b: int) -> str:
     return f"an interval needs 2 server starts of each: A has {n_a or 'none'}, B {n_b or 'none'}"
 
 
-def over_loads(a: Sequence[pd.Series], b: Sequence[pd.Series], margin: float) -> Estimate:
-    """The mean ratio over the loads of a curve: what a build does to all of them, free of each one's noise.
+def over_loads(loads: Sequence[tuple[Means, Means]], metric: str, margin: float) -> Estimate:
+    """The mean ratio of a metric over the loads of a curve: what a build does to all of them, free of each one's noise.
 
-    `a` and `b` hold for each load, in the same order, the logs of a metric, a value a start; a start that lacks one of
-    the loads is left out, for its mean would be over others.
+    `loads` are A's and B's means of each. A start that lacks one of them is left out: its mean would be over others.
     """
-    whole = [pd.concat(list(side), axis=1, join="inner").dropna().mean(axis=1).to_numpy() for side in (a, b)]
-    found = ratio(whole[0], whole[1], margin, of=f"mean over {len(a)} loads")
-    return replace(found, lack=found.lack and f"{_too_few(found.n_a, found.n_b)} with all loads")
+    whole = [_whole([load[side] for load in loads], metric).mean(axis=1) for side in (0, 1)]
+    found = ratio(whole[0], whole[1], margin, of=f"mean over {len(loads)} loads")
+    return replace(found, lack=found.lack and f"{found.lack} with all loads")
 
 
-def at_equal_interactivity(
-    a: tuple[Sequence[pd.Series], Sequence[pd.Series]],
-    b: tuple[Sequence[pd.Series], Sequence[pd.Series]],
-    margin: float,
-) -> Estimate:
-    """The mean ratio of throughput over the interactivity that all starts of both sides share.
+def at_equal_interactivity(loads: Sequence[tuple[Means, Means]], speed: str, rate: str, margin: float) -> Estimate:
+    """The mean ratio of throughput `rate` over the interactivity `speed` that all starts of both sides share.
 
-    Each side is the logs of interactivity and those of throughput, for each load a value a start. Every start with all
-    loads gives a curve: log throughput over log interactivity, between loads by PCHIP, which makes no hump of its own;
-    beyond the lowest and highest load it is not told.
+    Every start that has all `loads` gives a curve: log throughput over log interactivity, between loads by PCHIP, which
+    makes no hump of its own; beyond the lowest and highest load it is not told.
     """
-    curves = [[*_curves(*side)] for side in (a, b)]
+    curves = [_curves([load[side] for load in loads], speed, rate) for side in (0, 1)]
     whole = [*curves[0], *curves[1]]
     n_a, n_b = map(len, curves)
-    if not curves[0] or not curves[1]:
+    if not n_a or not n_b:
         return Estimate(ratio=None, n_a=n_a, n_b=n_b, lack=f"{_too_few(n_a, n_b)} with all loads")
     low, high = max(x[0] for x, _ in whole), min(x[-1] for x, _ in whole)
-    if low >= high or any(len(x) < 2 for x, _ in whole):
+    if low >= high:
         return Estimate(ratio=None, n_a=n_a, n_b=n_b, lack="the curves share no range of interactivity")
     means = [np.array([_mean(x, y, low, high) for x, y in side]) for side in curves]
     of = f"at equal interactivity, {math.exp(low):.4g} to {math.exp(high):.4g} tok/s/user"
     return ratio(means[0], means[1], margin, of=of)
 
 
-def _curves(x: Sequence[pd.Series], y: Sequence[pd.Series]) -> list[tuple[NDArray[Any], NDArray[Any]]]:
+def _whole(loads: Sequence[Means], *metrics: str) -> NDArray[Any]:
+    """Logs of the starts that have all of some metrics at all loads: a row a start, a column a metric and load."""
+    common = set(loads[0].trials).intersection(*(one.trials for one in loads))
+    rows = [[one.trials.index(trial) for trial in sorted(common)] for one in loads]
+    found = np.array([one.logs[at, one.columns[name]] for name in metrics for one, at in zip(loads, rows, strict=True)])
+    whole: NDArray[Any] = found.T[~np.isnan(found).any(axis=0)]
+    return whole
+
+
+def _curves(loads: Sequence[Means], speed: str, rate: str) -> list[tuple[NDArray[Any], NDArray[Any]]]:
     """Ascending interactivity with its throughput, of each start that has every load."""
-    whole = pd.concat([*x, *y], axis=1, join="inner").dropna().to_numpy()
     found = []
-    for row in whole:
-        knots, where = np.unique(row[: len(x)], return_inverse=True)
+    for row in _whole(loads, speed, rate):
+        knots, where = np.unique(row[: len(loads)], return_inverse=True)
         # Two loads of one interactivity are one knot.
-        found.append((knots, np.bincount(where, weights=row[len(x) :]) / np.bincount(where)))
+        found.append((knots, np.bincount(where, weights=row[len(loads) :]) / np.bincount(where)))
     return found
 
 

@@ -6,52 +6,95 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from enginebench.analysis.points import FAILED
 from enginebench.records import record
 from enginebench.stopping import SPOILT
 
+WRONG = "the server gave wrong answers"
+"""Why nothing of a point is used that a server answered wrongly."""
+
+
+@record
+class Means:
+    """What the server starts of one point gave: arrays of a row a start, a column a metric."""
+
+    trials: tuple[str, ...]
+    """Each start."""
+    columns: Mapping[str, int]
+    """Metric to its column."""
+    logs: NDArray[np.float64]
+    """Means over repeats of the metrics' logs. NaN where a start did not give one, or one that is not positive."""
+    values: NDArray[np.float64]
+    """Means over repeats of the metrics themselves."""
+
+    def log(self, metric: str) -> NDArray[np.float64]:
+        """The logs of a metric of those starts that have it."""
+        return _known(self.logs[:, self.columns[metric]])
+
+    def value(self, metric: str) -> NDArray[np.float64]:
+        """The metric of those starts that have it."""
+        return _known(self.values[:, self.columns[metric]])
+
 
 @record
 class Starts:
-    """What the server starts of a slice gave, a row a start and point."""
+    """What the server starts of a slice gave."""
 
-    logs: Mapping[str, pd.DataFrame]
-    """Series to the mean over repeats of the log of each metric: a row a start, a column a metric. Null where the start
-    did not give it, or a value is not positive."""
-    values: Mapping[str, pd.DataFrame]
-    """The same of the values themselves."""
+    points: Mapping[str, Means]
+    """Series to the means of its starts."""
     left_out: Mapping[str, str]
     """Series of which no run may stand in a verdict, to why."""
 
 
-def of_starts(runs: pd.DataFrame, metrics: Sequence[str]) -> Starts:
-    """The starts of `runs`, but for what no verdict may rest on.
+def _known(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = values[~np.isnan(values)]
+    return found
 
-    Left out are runs with a mark that tells of others than the engine (`stopping.SPOILT`), and all of a point's runs of
-    a night in which a start of it gave wrong answers (`points.eligible`).
+
+def usable(runs: pd.DataFrame) -> pd.Series:
+    """Which runs a verdict may rest on.
+
+    Not those with a mark that tells of others than the engine (`stopping.SPOILT`), nor any of a point's runs of a night
+    in which a start of it gave wrong answers (`points.eligible`).
     """
-    names = list(metrics)
-    failed = runs["marks"].map(lambda marks: FAILED in marks).astype(bool)
-    wrong = failed.groupby([runs["series"], runs["night"]]).transform("any") if len(runs) else failed
     spoilt = runs["marks"].map(lambda marks: bool(SPOILT & set(marks))).astype(bool)
-    kept = runs[~wrong & ~spoilt]
+    return ~spoilt & ~_wrong(runs)
+
+
+def _wrong(runs: pd.DataFrame) -> pd.Series:
+    failed = runs["marks"].map(lambda marks: FAILED in marks).astype(bool)
+    return failed.groupby([runs["series"], runs["night"]]).transform("any")
+
+
+def of_starts(runs: pd.DataFrame, metrics: Sequence[str]) -> Starts:
+    """The means of the starts of those `runs` that are usable."""
+    names = list(metrics)
+    kept = runs[usable(runs)]
     why = {}
     for series in sorted(set(runs["series"]) - set(kept["series"])):
-        own = runs["series"] == series
-        marks = sorted({mark for found in runs[own]["marks"] for mark in found} & SPOILT)
-        why[series] = "the server gave wrong answers" if wrong[own].any() else f"every run is marked {', '.join(marks)}"
+        own = runs[runs["series"] == series]
+        marks = sorted({mark for found in own["marks"] for mark in found} & SPOILT)
+        why[series] = WRONG if _wrong(own).any() else f"every run is marked {', '.join(marks)}"
     figures = kept[names].astype("float64")
-    logs = figures.where(figures > 0).transform(np.log)
-    # A start with a value of 0 has no mean of logs, rather than one of its other repeats.
-    zero = (figures <= 0).groupby([kept["series"], kept["trial"]]).any()
     by = [kept["series"], kept["trial"]]
-    return Starts(
-        logs=_by_series(logs.groupby(by).mean().mask(zero)),
-        values=_by_series(figures.groupby(by).mean()),
-        left_out=why,
-    )
+    values = figures.groupby(by).mean()
+    logs = figures.where(figures > 0).transform(np.log).groupby(by).mean()
+    # A start with a value of 0 has no mean of logs, rather than one of its other repeats.
+    logs = logs.mask((figures <= 0).groupby(by).any())
+    return Starts(points=_points(names, logs, values), left_out=why)
 
 
-def _by_series(means: pd.DataFrame) -> Mapping[str, pd.DataFrame]:
-    return {str(series): group.droplevel(0) for series, group in means.groupby(level=0)}
+def _points(names: Sequence[str], logs: pd.DataFrame, values: pd.DataFrame) -> Mapping[str, Means]:
+    """The rows, sorted by series and trial, cut into series."""
+    series, trials = (logs.index.get_level_values(level).to_numpy() for level in (0, 1))
+    found, at = np.unique(series, return_index=True)
+    columns = {name: index for index, name in enumerate(names)}
+    both = logs.to_numpy(), values.to_numpy()
+    return {
+        str(one): Means(
+            trials=tuple(trials[low:high]), columns=columns, logs=both[0][low:high], values=both[1][low:high]
+        )
+        for one, low, high in zip(found, at, [*at[1:], len(series)], strict=True)
+    }

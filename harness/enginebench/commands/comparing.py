@@ -52,7 +52,7 @@ def _slice(words: str) -> Slice:
     if not Path(words).is_file():
         raise mistake(f"slice `{words}`", "is neither KEY=VALUE nor a file", "write it as engine_version=0.31.0")
     document = documents.load(Path(words))
-    wanted = {}
+    wanted: dict[str, tuple[str, ...]] = {}
     for key, value in document.data.items():
         values = value if isinstance(value, list) else [value]
         # 0.10 would be 0.1.

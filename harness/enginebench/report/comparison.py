@@ -16,7 +16,7 @@ from enginebench.metrics import METRICS
 _COLOURS = {"better": "green", "worse": "red", "no change": "", "incomparable": "yellow"}
 _MOST = 4
 """Values of a column that are told before it is only counted."""
-_TITLES = ("workload", "load", "metric", "B / A", "95 % interval", "p", "starts", "verdict")
+_TITLES = ("of", "load", "metric", "B / A", "95 % interval", "p", "starts", "verdict")
 _ORDER = ("worse", "better", "no change", "insufficient", "incomparable", "missing")
 
 
@@ -24,14 +24,13 @@ def show_comparison(found: Comparison, screen: Console) -> None:
     """Everything of a comparison, as tables."""
     for line in _head(found):
         screen.print(line, highlight=False, markup=False, soft_wrap=True)
-    for title, rows in (("Curves", found.curves), ("Points", found.points)):
-        if not rows:
-            continue
-        table = Table(title=title, title_justify="left")
-        for name in _TITLES:
-            table.add_column(name, justify="right" if name in ("B / A", "p") else "left", no_wrap=name == "verdict")
-        for one in rows:
-            table.add_row(*_cells(one), style=_COLOURS.get(one.verdict, "dim"))
+    for subject in dict.fromkeys(one.subject for one in found.judged()):
+        table = Table(title=subject, title_justify="left")
+        for name in _TITLES[1:]:
+            table.add_column(name, justify="right" if name in ("B / A", "p") else "left", no_wrap=name != "verdict")
+        for one in found.judged():
+            if one.subject == subject:
+                table.add_row(*_cells(one)[1:], style=_COLOURS.get(one.verdict, "dim"))
         screen.print(table)
     for line in _foot(found):
         screen.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -53,7 +52,7 @@ def markdown(found: Comparison) -> str:
 
 def counted(rows: Sequence[Judged]) -> str:
     """How many of each verdict: `1 worse, 4 no change`."""
-    counts = Counter(one.verdict for one in rows)
+    counts = Counter(str(one.verdict) for one in rows)
     return ", ".join(f"{counts[name]} {name}" for name in _ORDER if counts[name]) or "nothing"
 
 
@@ -77,7 +76,7 @@ def _head(found: Comparison) -> list[str]:
     lines += [f"As asked, or with it: {_difference(one)}" for one in found.differences if one.asked]
     only = Counter(one.side for one in found.alone)
     lines.append(f"{found.matched} points in both, {only['A']} only in A, {only['B']} only in B")
-    return lines
+    return [*lines, *found.left_out]
 
 
 def _difference(one: Difference) -> str:
