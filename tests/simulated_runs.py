@@ -62,6 +62,6 @@ def simulated(
             values if name in ("repeat", "start", RATE, SPEED, "ttft_mean_ns") else pd.Series(values, dtype="str")
         )
     for name in ("series", "curve", "asked", "lineage"):
-        frame[name] = frame[name] + "-" + frame["workload"]
+        frame[name] = frame["workload"] + "-" + frame[name]
     frame["run"] = frame["trial"] + "." + frame["load"] + "." + frame["repeat"].astype("str")
     return frame

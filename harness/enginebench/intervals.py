@@ -141,7 +141,7 @@ def degrees(var_a: NDArray[Any], n: int, var_b: NDArray[Any], m: int) -> NDArray
     both = (var_a + var_b) ** 2
     if n != m:
         return np.asarray(both / (var_a**2 / (n - 1) + var_b**2 / (m - 1)))
-    return np.clip(both / (var_a**2 / (n + 1) + var_b**2 / (m + 1)) - 2, n - 1, 2 * n - 2)
+    return np.asarray(np.clip(both / (var_a**2 / (n + 1) + var_b**2 / (m + 1)) - 2, n - 1, 2 * n - 2))
 
 
 def wilson(right: int, asked: int, level: float = 0.95) -> tuple[float, float]:

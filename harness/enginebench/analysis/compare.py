@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -39,6 +39,8 @@ class Judged:
     """Which of the two."""
     subject: str
     """What was measured, in words: `tiny bf16 on 1 × H100 tp1, chat`."""
+    curve: str
+    """Key of the curve that it is or lies on: one of each slice, open and closed loops apart; empty: on none."""
     load: str
     """The load in short; of a curve what it is a mean over."""
     metric: str
@@ -53,6 +55,16 @@ class Judged:
     """The ratio; null: none is had."""
     p_adjusted: float | None
     """`p` after Benjamini and Hochberg; null as `p`."""
+
+
+@record
+class _Of:
+    """What a point or curve is of."""
+
+    words: str
+    """For a person."""
+    curve: str
+    """Key of its curve."""
 
 
 @record
@@ -88,8 +100,8 @@ class Comparison:
         do not count, unless there are only such.
         """
         found = {one.verdict for one in self.judged()}
-        on_curve = {(one.subject, one.metric) for one in self.curves}
-        loners = [one for one in self.points if (one.subject, one.metric) not in on_curve]
+        on_curve = {(one.curve, one.metric) for one in self.curves}
+        loners = [one for one in self.points if (one.curve, one.metric) not in on_curve]
         unsure = any(one.verdict == "insufficient" for one in (*self.curves, *loners))
         if "worse" in found or "incomparable" in found:
             return "worse" if "worse" in found else "incomparable"
@@ -103,7 +115,8 @@ def compare(runs: pd.DataFrame, a: Slice, b: Slice, *, metrics: Sequence[str], m
 
     Raises UserError for a slice without runs and for a run in both.
     """
-    of_a, of_b = (_some(select(runs, one), one) for one in (a, b))
+    ordered = runs.sort_values(["started_utc", "run"])
+    of_a, of_b = (_some(select(ordered, one), one) for one in (a, b))
     both = sorted(set(of_a["run"]) & set(of_b["run"]))
     if both:
         raise mistake(f"`{a.words}` and `{b.words}`", f"run {both[0]} is in both", "name slices that share no run")
@@ -131,8 +144,14 @@ def estimates(
     wanted = list(dict.fromkeys([*metrics, SPEED, RATE]))
     starts = (of_starts(a, wanted), of_starts(b, wanted))
     subjects = _subjects(pairs)
-    points = [one for pair in pairs for one in _points(pair, subjects[_curve(pair)], starts, metrics, margin)]
-    return _curves(pairs, subjects, starts, metrics, margin), points
+    points = [
+        one for pair, of in zip(pairs, subjects, strict=True) for one in _points(pair, of, starts, metrics, margin)
+    ]
+    groups: dict[_Of, list[Pair]] = defaultdict(list)
+    for pair, of in zip(pairs, subjects, strict=True):
+        groups[of].append(pair)
+    curves = [one for of, group in groups.items() for one in _curves(group, of, starts, metrics, margin)]
+    return curves, points
 
 
 def sentenced(judged: Iterable[Judged], margin: float) -> tuple[Judged, ...]:
@@ -193,9 +212,7 @@ def _of_pairs(a: pd.DataFrame, b: pd.DataFrame, pairs: Sequence[Pair]) -> tuple[
     )
 
 
-def _points(
-    pair: Pair, subject: str, starts: tuple[Starts, Starts], metrics: Sequence[str], margin: float
-) -> list[Judged]:
+def _points(pair: Pair, of: _Of, starts: tuple[Starts, Starts], metrics: Sequence[str], margin: float) -> list[Judged]:
     loads = [str(one.row["load"]) for one in (pair.a, pair.b)]
     load = " → ".join(dict.fromkeys(loads))
     sides = tuple(zip("AB", starts, (pair.a.series, pair.b.series), strict=True))
@@ -204,46 +221,31 @@ def _points(
     for metric in metrics:
         if out:
             wrong = WRONG in {one.left_out.get(series) for _, one, series in sides}
-            found.append(
-                _judged("point", subject, load, metric, None, "incomparable" if wrong else "insufficient", out)
-            )
+            found.append(_judged("point", of, load, metric, None, "incomparable" if wrong else "insufficient", out))
             continue
         means = [one.points[series] for _, one, series in sides]
         one = estimate.figure(means[0], means[1], metric, margin)
         if one is not None:
-            found.append(_judged("point", subject, load, metric, one))
+            found.append(_judged("point", of, load, metric, one))
     return found
 
 
-def _curve(pair: Pair) -> tuple[str, str, str]:
-    """What pairs of one curve share; open and closed loops lie on two."""
-    return pair.a.row["curve"], pair.b.row["curve"], str(pair.a.row["load_kind"])
-
-
 def _curves(
-    pairs: Sequence[Pair],
-    subjects: Mapping[tuple[str, str, str], str],
-    starts: tuple[Starts, Starts],
-    metrics: Sequence[str],
-    margin: float,
+    pairs: Sequence[Pair], of: _Of, starts: tuple[Starts, Starts], metrics: Sequence[str], margin: float
 ) -> list[Judged]:
     """A verdict a metric over all loads of a curve that both sides have, and one at equal interactivity."""
-    groups: dict[tuple[str, str, str], list[Pair]] = defaultdict(list)
-    for pair in pairs:
-        groups[_curve(pair)].append(pair)
-    found = []
-    for curve, group in groups.items():
-        means = [(starts[0].points.get(one.a.series), starts[1].points.get(one.b.series)) for one in group]
-        whole = [(one, other) for one, other in means if one is not None and other is not None]
-        for metric in metrics:
-            loads = _with(whole, metric)
-            if len(loads) > 1:
-                one = estimate.over_loads(loads, metric, margin)
-                found.append(_judged("curve", subjects[curve], one.of, metric, one))
-        loads = _with(whole, SPEED, RATE)
-        if RATE in metrics and len(loads) > 1:
-            one = estimate.at_equal_interactivity(loads, SPEED, RATE, margin)
-            found.append(_judged("curve", subjects[curve], one.of or "at equal interactivity", RATE, one))
+    means = [(starts[0].points.get(one.a.series), starts[1].points.get(one.b.series)) for one in pairs]
+    whole = [(one, other) for one, other in means if one is not None and other is not None]
+    kind, found = pairs[0].a.row["load_kind"], []
+    for metric in metrics:
+        loads = _with(whole, metric)
+        if len(loads) > 1:
+            words = f"mean over {len(loads)} {kind} loads"
+            found.append(_judged("curve", of, words, metric, estimate.over_loads(loads, metric, margin)))
+    loads = _with(whole, SPEED, RATE)
+    if RATE in metrics and len(loads) > 1:
+        one = estimate.at_equal_interactivity(loads, SPEED, RATE, margin)
+        found.append(_judged("curve", of, f"at equal interactivity{one.over and f', {one.over}'}", RATE, one))
     return found
 
 
@@ -256,6 +258,7 @@ def _alone(one: Alone) -> Judged:
     return Judged(
         kind="point",
         subject=" ".join(_parts(one.point)),
+        curve="",
         load=str(one.point.row["load"]),
         metric="",
         verdict="incomparable" if one.why else "missing",
@@ -267,7 +270,7 @@ def _alone(one: Alone) -> Judged:
 
 def _judged(
     kind: Literal["point", "curve"],
-    subject: str,
+    of: _Of,
     load: str,
     metric: str,
     found: Estimate | None,
@@ -276,7 +279,8 @@ def _judged(
 ) -> Judged:
     return Judged(
         kind=kind,
-        subject=subject,
+        subject=of.words,
+        curve=of.curve,
         load=load,
         metric=metric,
         verdict=verdict,
@@ -286,15 +290,20 @@ def _judged(
     )
 
 
-def _subjects(pairs: Sequence[Pair]) -> Mapping[tuple[str, str, str], str]:
-    """Curve to what it is of, in words: what both sides have in common, and what they have not, of both."""
-    words = {}
-    for pair in pairs:
-        both = zip(_parts(pair.a), _parts(pair.b), strict=True)
-        words[_curve(pair)] = " ".join(a if a == b else f"{a} → {b}" for a, b in both)
-    several = {one for one, count in Counter(words.values()).items() if count > 1}
+def _subjects(pairs: Sequence[Pair]) -> list[_Of]:
+    """What each pair is of, in words: what both sides have in common, and what they have not, of both."""
+    sides = [[(a, b) for a, b in zip(_parts(pair.a), _parts(pair.b), strict=True)] for pair in pairs]
+    words = [" ".join(a if a == b else f"{a} → {b}" for a, b in parts) for parts in sides]
+    curves = [f"{pair.a.row['curve']} {pair.b.row['curve']}" for pair in pairs]
+    alike = Counter(words for words, _ in dict.fromkeys(zip(words, curves, strict=True)))
     # Two recipes read alike.
-    return {key: f"{one} ({key[2]}, curve {key[0][:6]})" if one in several else one for key, one in words.items()}
+    return [
+        _Of(
+            words=f"{told} (curve {curve[:6]})" if alike[told] > 1 else told,
+            curve=f"{curve} {pair.a.row['load_kind']}",
+        )
+        for pair, told, curve in zip(pairs, words, curves, strict=True)
+    ]
 
 
 def _parts(point: Side) -> tuple[str, ...]:

@@ -45,16 +45,16 @@ class Estimate:
     """How the interval was had."""
     lack: str = ""
     """Why there is no interval; empty: there is one."""
-    of: str = ""
-    """What of the curve it is over, in words; empty: of a point."""
+    over: str = ""
+    """Range of interactivity it is over: `21 to 83 tok/s/user`; empty: of a point or of loads."""
 
 
-def ratio(logs_a: NDArray[Any], logs_b: NDArray[Any], margin: float, of: str = "") -> Estimate:
+def ratio(logs_a: NDArray[Any], logs_b: NDArray[Any], margin: float, over: str = "") -> Estimate:
     """The ratio of two figures, whose per-start means have these logs."""
     n_a, n_b = len(logs_a), len(logs_b)
     if min(n_a, n_b) < LEAST:
         centre = math.exp(logs_b.mean() - logs_a.mean()) if n_a and n_b else None
-        return Estimate(ratio=centre, n_a=n_a, n_b=n_b, lack=_too_few(n_a, n_b), of=of)
+        return Estimate(ratio=centre, n_a=n_a, n_b=n_b, lack=_too_few(n_a, n_b), over=over)
     found = welch(logs_a, logs_b, within=math.log1p(margin))
     return Estimate(
         ratio=math.exp(float(found.difference)),
@@ -65,7 +65,7 @@ def ratio(logs_a: NDArray[Any], logs_b: NDArray[Any], margin: float, of: str = "
         df=float(found.df),
         n_a=n_a,
         n_b=n_b,
-        of=of,
+        over=over,
     )
 
 
@@ -114,7 +114,7 @@ def over_loads(loads: Sequence[tuple[Means, Means]], metric: str, margin: float)
     `loads` are A's and B's means of each. A start that lacks one of them is left out: its mean would be over others.
     """
     whole = [_whole([load[side] for load in loads], metric).mean(axis=1) for side in (0, 1)]
-    found = ratio(whole[0], whole[1], margin, of=f"mean over {len(loads)} loads")
+    found = ratio(whole[0], whole[1], margin)
     return replace(found, lack=found.lack and f"{found.lack} with all loads")
 
 
@@ -133,8 +133,8 @@ def at_equal_interactivity(loads: Sequence[tuple[Means, Means]], speed: str, rat
     if low >= high:
         return Estimate(ratio=None, n_a=n_a, n_b=n_b, lack="the curves share no range of interactivity")
     means = [np.array([_mean(x, y, low, high) for x, y in side]) for side in curves]
-    of = f"at equal interactivity, {math.exp(low):.4g} to {math.exp(high):.4g} tok/s/user"
-    return ratio(means[0], means[1], margin, of=of)
+    over = f"{math.exp(low):.4g} to {math.exp(high):.4g} tok/s/user"
+    return ratio(means[0], means[1], margin, over=over)
 
 
 def _whole(loads: Sequence[Means], *metrics: str) -> NDArray[Any]:

@@ -184,9 +184,8 @@ def _why(point: Side, near: Sequence[Side], key: Sequence[str]) -> str:
     if not apart:
         return ""
     fewest = min(apart, key=len)
-    return (
-        f"{_in_words([name for name in fewest if name != 'series' or len(fewest) == 1])} differs and was not asked for"
-    )
+    names = [name for name in fewest if name != "series" or len(fewest) == 1]
+    return f"not asked for, but different: {_in_words(names)}"
 
 
 def _in_words(names: Sequence[str]) -> str:

@@ -92,9 +92,10 @@ def _points(names: Sequence[str], logs: pd.DataFrame, values: pd.DataFrame) -> M
     found, at = np.unique(series, return_index=True)
     columns = {name: index for index, name in enumerate(names)}
     both = logs.to_numpy(), values.to_numpy()
+    ends = [*at, len(series)]
     return {
         str(one): Means(
             trials=tuple(trials[low:high]), columns=columns, logs=both[0][low:high], values=both[1][low:high]
         )
-        for one, low, high in zip(found, at, [*at[1:], len(series)], strict=True)
+        for one, low, high in zip(found, ends, ends[1:], strict=False)
     }
