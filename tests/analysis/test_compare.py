@@ -194,6 +194,16 @@ def test_where_a_value_is_0_the_difference_is_taken_over_the_mean_of_a():
     assert one.estimate.low == pytest.approx(1 + expected.confidence_interval(0.95).low / 5)
 
 
+def test_a_start_of_which_one_repeat_is_0_has_no_mean_of_logs():
+    runs = simulated(repeats=2)
+    runs = runs[runs["load"] == "c8"].reset_index(drop=True)
+    runs["goodput_rps"] = 5.0 + runs["start"] / 10
+    runs.loc[0, "goodput_rps"] = 0.0
+    (one,) = of(runs, "goodput_rps").points
+    assert one.estimate.method == RAW
+    assert one.estimate.ratio == pytest.approx((5.3 + 5.4 + 5.5) / (2.5 + 5.1 + 5.2))
+
+
 def a_row(p, ratio=1.1):
     found = Estimate(ratio=ratio, low=1.01, high=1.2, p=p, p_equivalent=1.0, df=4.0, n_a=3, n_b=3)
     return Judged(
