@@ -191,6 +191,8 @@ def test_where_a_value_is_0_the_difference_is_taken_over_the_mean_of_a():
     assert one.estimate.method == RAW
     assert one.estimate.ratio == pytest.approx(0.2)
     assert one.estimate.p == pytest.approx(expected.pvalue)
+    less = ttest_ind([0.0, 1.0, 2.0], [3.9, 4.9, 5.9], equal_var=False, alternative="greater").pvalue
+    assert one.estimate.p_equivalent == pytest.approx(less)
     assert one.estimate.low == pytest.approx(1 + expected.confidence_interval(0.95).low / 5)
 
 
