@@ -10,6 +10,7 @@ import pandas as pd
 
 from enginebench.analysis.compare import FALSE_SHARE, MARGIN
 from enginebench.analysis.starts import usable
+from enginebench.analysis.variance import components
 from enginebench.intervals import degrees
 from enginebench.records import record
 
@@ -58,29 +59,21 @@ class Need:
 
 
 def noise(runs: pd.DataFrame, metric: str) -> Noise | None:
-    """The noise of a metric in runs of one series; null without two starts of the same version on the same host.
-
-    Nested analysis of variance by the method of moments, pooled over all versions and hosts.
-    """
+    """The noise of a metric in runs of one series; null without two starts of the same version on the same host."""
     known = runs[usable(runs) & (runs[metric] > 0)] if len(runs) else runs
     if known.empty:
         return None
-    logs = np.log(known[metric])
-    starts = logs.groupby([*(known[name].fillna("") for name in ALIKE), known["trial"]])
-    means, sizes = starts.mean(), starts.size()
-    of_alike = means.groupby(level=list(range(len(ALIKE))))
-    df = int((of_alike.size() - 1).sum())
-    if df < 1:
+    alike = known.groupby(list(ALIKE), dropna=False).ngroup()
+    start, repeat = components(np.log(known[metric].to_numpy()), [alike, known["trial"]])
+    if start.variance is None:
         return None
-    several = of_alike.transform("size") > 1
-    between = float(((means - of_alike.transform("mean")) ** 2).sum()) / df
-    df_within = int((sizes - 1).sum())
-    if not df_within:
-        return Noise(start=math.sqrt(between), repeat=None, starts=int(several.sum()), df=df)
-    within = float(((logs - starts.transform("mean")) ** 2).sum()) / df_within
-    # A mean over the repeats of a start varies by what starts do and by its share of what repeats do.
-    start = max(between - within * float((1 / sizes[several]).mean()), 0.0)
-    return Noise(start=math.sqrt(start), repeat=math.sqrt(within), starts=int(several.sum()), df=df)
+    several = known["trial"].groupby(alike).transform("nunique") > 1
+    return Noise(
+        start=math.sqrt(start.variance),
+        repeat=None if repeat.variance is None else math.sqrt(repeat.variance),
+        starts=known["trial"][several].nunique(),
+        df=start.df,
+    )
 
 
 def margin_for(effect: float) -> float:
