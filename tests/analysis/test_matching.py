@@ -99,6 +99,11 @@ def test_of_two_recipes_none_is_chosen_until_one_is_named():
     assert matched("engine=scripted", f"engine=other,recipe={recipe}", *trials) == (["c8"], [])
 
 
+def test_a_further_recipe_of_what_is_compared_is_in_one_slice_only():
+    trials = trial("a"), trial("b", max_sequences=32), trial("c", version="1.1")
+    assert matched("engine_version=1.0", "engine_version=1.1", *trials) == (["c8"], [("A", "c8", "")])
+
+
 def test_what_differs_without_being_asked_comes_first():
     one, other = parse("engine_version=1.0"), parse("engine_version=1.1")
     runs = runs_frame([trial("a"), trial("b", version="1.1", host="there"), trial("c", version="1.1")])

@@ -93,3 +93,18 @@ def test_a_mistake_is_one_line_and_exit_code_2(store, words, message):
     argv = [sys.executable, "-m", "enginebench", "compare", *words, "--store", store]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (2, "", message + "\n")
+
+
+def test_noise_is_told_of_the_metrics_that_are_there(store, capsys):
+    assert main(["noise", "--store", store, "--metric", SPEED, "--where", "engine_version=1.0"]) == 0
+    output = capsys.readouterr().out
+    assert output.startswith("Interactivity mean: where its noise comes from")
+    assert all(f"tiny vllm bf16 tp1, short c{c}" in output for c in (1, 4, 16))
+    assert "not by repeats" in output
+
+
+def test_without_two_runs_of_a_metric_there_is_nothing_to_tell(store, capsys):
+    assert main(["noise", "--store", store, "--metric", "goodput_rps"]) == 4
+    assert "no point has two usable runs" in capsys.readouterr().out
+    assert main(["noise", "--store", store, "--metric", "speed"]) == 2
+    assert "--metric speed: no such metric; see" in capsys.readouterr().err

@@ -118,19 +118,23 @@ def match(a: pd.DataFrame, b: pd.DataFrame, asked: frozenset[str]) -> Matched:
     key = _key(asked)
     loose = [name for name in ("model", *_WORKLOAD, *_LOAD) if name not in asked]
     sides = [_sides(runs) for runs in (a, b)]
-    by_key, by_load = [_grouped(side, key) for side in sides], [_grouped(side, loose) for side in sides]
-    pairs: list[Pair] = []
+    by_key = [_grouped(side, key) for side in sides]
+    pairs = [
+        Pair(a=same[0], b=others[0])
+        for at, same in by_key[0].items()
+        if len(same) == len(others := by_key[1].get(at, [])) == 1
+    ]
+    taken = [{one.a.series for one in pairs}, {one.b.series for one in pairs}]
+    free = [[point for point in side if point.series not in out] for side, out in zip(sides, taken, strict=True)]
+    by_load = [_grouped(side, loose) for side in free]
     alone: list[Alone] = []
-    for own, (name, points) in enumerate(zip("AB", sides, strict=True)):
-        for point in points:
-            at = _at(point, key)
-            same, others = by_key[own][at], by_key[1 - own].get(at, [])
-            if len(same) == len(others) == 1:
-                pairs += [Pair(a=point, b=others[0])] if own == 0 else []
-                continue
-            near = others or by_load[1 - own].get(_at(point, loose), [])
-            why = _several(same, others) if others else _why(point, near, key)
-            alone.append(Alone(side=name, point=point, why=why if near else ""))
+    for own, name in enumerate("AB"):
+        for point in free[own]:
+            others = by_key[1 - own].get(_at(point, key), [])
+            # Those that are compared with another of this slice are no counterpart that was to be had.
+            near = by_load[1 - own].get(_at(point, loose), [])
+            why = _several(by_key[own][_at(point, key)], others) if others else _why(point, near, key)
+            alone.append(Alone(side=name, point=point, why=why))
     return Matched(pairs=tuple(pairs), alone=tuple(alone))
 
 

@@ -138,6 +138,13 @@ def compare(options: argparse.Namespace) -> int:
     return comparing.compare(options)
 
 
+def noise(options: argparse.Namespace) -> int:
+    """`enginebench noise`."""
+    from enginebench.commands import comparing
+
+    return comparing.noise(options)
+
+
 def convert(options: argparse.Namespace) -> int:
     """`enginebench convert inferencex FILE... --out DIR`."""
     from enginebench.convert import convert_inferencex

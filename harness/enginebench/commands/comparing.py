@@ -1,8 +1,9 @@
-"""What `enginebench compare` does: slices and options in, tables, files and an exit code out."""
+"""What `enginebench compare` and `noise` do: slices and options in, tables, files and an exit code out."""
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,20 +16,18 @@ if TYPE_CHECKING:
 
 CODES = {"better": 0, "no change": 0, "worse": 1, "insufficient": 4, "incomparable": 4}
 """Outcome to exit code."""
+NOISY = ("output_tps_per_accelerator", "ttft_mean_ns", "tpot_mean_ns")
+"""Metrics whose noise is told unless others are asked for."""
 
 
 def compare(options: argparse.Namespace) -> int:
     """`enginebench compare A B`."""
     from enginebench import report
     from enginebench.analysis.compare import compare as held_against
-    from enginebench.metrics import METRICS
     from enginebench.report.comparison import markdown, show_comparison
     from enginebench.report.junit import junit
 
-    metrics = options.metric or list(report.SHOWN)
-    unknown = [name for name in metrics if name not in METRICS]
-    if unknown:
-        raise mistake(f"--metric {unknown[0]}", "no such metric", "see `enginebench metrics`")
+    metrics = _metrics(options.metric or report.SHOWN)
     margin = _share(options.margin)
     for path in filter(None, (options.markdown, options.junit)):
         if not path.absolute().parent.is_dir():
@@ -41,6 +40,34 @@ def compare(options: argparse.Namespace) -> int:
     if options.junit:
         options.junit.write_text(junit(found), encoding="utf-8")
     return CODES[found.outcome()]
+
+
+def noise(options: argparse.Namespace) -> int:
+    """`enginebench noise`."""
+    from enginebench import report
+    from enginebench.analysis.noise import diagnose, request_variances
+    from enginebench.commands.stored import chosen_runs
+    from enginebench.report.noise import show_noise
+
+    metrics = _metrics(options.metric or NOISY)
+    runs = chosen_runs(options)
+    first = runs.drop_duplicates("series")
+    words = first["model"] + " " + first["engine_kind"] + " " + first["precision"] + " " + first["parallelism"]
+    points = dict(zip(first["series"], words + ", " + first["workload"] + " " + first["load"], strict=True))
+    chosen = set(runs["run"])
+    measured = [run for result in Store(options.store).results() for run in result.runs if run.id in chosen]
+    found = [one for name in metrics for one in diagnose(runs, name, request_variances(measured, name), points)]
+    show_noise(found, report.console())
+    return 0 if found else 4
+
+
+def _metrics(names: Sequence[str]) -> Sequence[str]:
+    from enginebench.metrics import METRICS
+
+    unknown = [name for name in names if name not in METRICS]
+    if unknown:
+        raise mistake(f"--metric {unknown[0]}", "no such metric", "see `enginebench metrics`")
+    return names
 
 
 def _slice(words: str) -> Slice:
