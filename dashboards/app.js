@@ -54,11 +54,14 @@
       arrayminus: points.map((p) => of(p)[1] === null ? 0 : of(p)[0] - of(p)[1]) };
   }
   const interval = (triple) => triple[1] === null ? "no interval (n = 1)" : `[${figure(triple[1])}, ${figure(triple[2])}]`;
+  // What a reader must know besides the marks: runs that count no more, a point that repeats another.
+  const notes = (point) => [...point.invalid_reasons.map((reason) => `${point.invalid ? "invalid" : "invalid runs left out"}: ${reason}`), ...(point.reproduces ? [`reproduces ${point.reproduces}: no verdict`] : [])];
   function words(point, ...metrics) {
     const lines = [`${point.model} on ${engineOf(point)}`, `${point.workload} ${point.load}, ${point.precision}, ${point.parallelism}, night ${point.night}`];
     for (const name of metrics) lines.push(`${title(name)}: ${figure(point.values[name][0])} ${interval(point.values[name])}`);
     lines.push(`${point.starts} server starts, ${point.repeats} runs; interval over ${point.varies}`);
     if (point.failed_quality) lines.push(...point.quality_reasons.map((reason) => `wrong answers: ${reason}`));
+    lines.push(...notes(point));
     if (point.marks.length) lines.push("marks: " + point.marks.join(", "));
     return lines.join("<br>").replaceAll("&", "&amp;");
   }
@@ -82,8 +85,8 @@
 
   function drawFrontier(chosen) {
     const shown = chosen.filter((p) => p.values[view.x][0] !== null && p.values[view.y][0] !== null);
-    const curveOf = (p) => [p.model, engineOf(p), p.precision, p.parallelism, p.workload, p.load_kind === "open" ? "Poisson" : "closed loop", p.host].join(" · ");
-    const fit = shown.filter((p) => !p.failed_quality), failed = shown.length - fit.length;
+    const curveOf = (p) => [p.model, engineOf(p), p.precision, p.parallelism, p.workload, p.load_kind === "open" ? "Poisson" : "closed loop", p.host, ...(p.reproduces ? ["reproduction"] : [])].join(" · ");
+    const fit = shown.filter((p) => !p.failed_quality && !p.reproduces), failed = shown.filter((p) => p.failed_quality).length;
     const names = distinct(shown.map(curveOf));
     const traces = names.map((name, index) => {
       const points = shown.filter((p) => curveOf(p) === name).sort((a, b) => (a.concurrency ?? a.rate_rps) - (b.concurrency ?? b.rate_rps));
@@ -99,11 +102,11 @@
     Plotly.react("frontier", traces, layout(title(view.x), title(view.y), { xaxis: { type: view.xlog ? "log" : "linear" }, yaxis: { type: view.ylog ? "log" : "linear", rangemode: "tozero" } }), settings);
     const night = data.points.filter((p) => p.night === view.night);
     const missing = chosen.length - shown.length;
-    $("frontier-note").textContent = `${shown.length} of ${night.length} points of this night shown; ${night.length - chosen.length} filtered out, ${missing} without a figure for one of the axes. Bars: 95 % intervals. Dotted: frontier; paler: dominated; hollow: every run is marked, or the server gave wrong answers${failed ? ` (${failed} here, kept off the frontier)` : ""}.`;
+    $("frontier-note").textContent = `${shown.length} of ${night.length} points of this night shown; ${night.length - chosen.length} filtered out, ${missing} without a figure for one of the axes. Bars: 95 % intervals. Dotted: frontier; paler: dominated; hollow: every run is marked, or the server gave wrong answers${failed ? ` (${failed} here, kept off the frontier)` : ""}.${shown.length - fit.length > failed ? ` Reproductions are kept off it too.` : ""}`;
   }
   function drawNights() {
     const points = data.points.filter((p) => matches(p) && p.values[view.y][0] !== null);
-    const nameOf = (p) => [p.model, p.engine, p.precision, p.parallelism, p.workload, p.load, p.host].join(" · ");
+    const nameOf = (p) => [p.model, p.engine, p.precision, p.parallelism, p.workload, p.load, p.host, ...(p.reproduces ? ["reproduction"] : [])].join(" · ");
     const traces = distinct(points.map(nameOf)).map((name, index) => {
       const own = points.filter((p) => nameOf(p) === name).sort((a, b) => a.night < b.night ? -1 : 1);
       const versions = distinct(own.map((p) => p.engine_version));
@@ -121,7 +124,7 @@
     return nights.length && nights.length <= 8 ? { tickmode: "array", tickvals: nights } : {};
   }
   function drawTable(chosen) {
-    const text = [["engine", engineOf], ["model", (p) => p.model], ["workload", (p) => p.workload], ["load", (p) => p.load], ["split", (p) => p.parallelism], ["starts × runs", (p) => `${p.starts} × ${p.repeats / p.starts}`], ["quality", quality]];
+    const text = [["engine", engineOf], ["model", (p) => p.model], ["workload", (p) => p.workload], ["load", (p) => p.load], ["split", (p) => p.parallelism], ["starts × runs", (p) => p.starts ? `${p.starts} × ${p.repeats / p.starts}` : "none"], ["quality", quality]];
     const value = (p) => view.sort in data.metrics ? p.values[view.sort][0] : (text.find(([name]) => name === view.sort) ?? [0, (q) => [q.workload, q.load_kind, String(q.concurrency ?? q.rate_rps).padStart(8)].join(" ")])[1](p);
     const rows = [...chosen].sort((a, b) => { const [u, v] = [value(a), value(b)]; return (u === v ? 0 : u === null ? 1 : v === null ? -1 : u < v ? -1 : 1) * (view.down ? -1 : 1); });
     const head = element("tr");
@@ -145,7 +148,9 @@
         if (p.values[name][1] !== null) cell.append(element("br"), element("span", interval(p.values[name]), "interval"));
         row.append(cell);
       }
-      row.append(element("td", p.marks.join(", ")));
+      const marks = element("td", p.marks.join(", "));
+      notes(p).forEach((note) => marks.append(element("div", note, "note")));
+      row.append(marks);
       const links = element("td");
       p.trials.forEach((trial, index) => {
         const link = element("a", `details${p.trials.length > 1 ? " " + (index + 1) : ""}`);
@@ -165,6 +170,8 @@
     const list = element("dl");
     const add = (name, value) => { if (value !== null && value !== undefined && value !== "") list.append(element("dt", name), element("dd", typeof value === "object" ? JSON.stringify(value) : value)); };
     add("status", `${trial.status} (reached: ${trial.stage})`);
+    add("invalid", trial.invalid.join("; "));
+    add("reproduces", trial.reproduces);
     const env = trial.environment;
     add("machine", `${env.host}, ${env.os}, ${env.cpu}, ${env.cores} cores, ${(env.memory_bytes / 1e9).toFixed(1)} GB`);
     for (const device of env.accelerators) add("accelerator", `${device.product}, ${(device.memory_bytes / 1e9).toFixed(1)} GB, driver ${device.driver ?? "none"}`);
@@ -186,7 +193,7 @@
       const row = element("tr");
       row.append(element("td", run.point), element("td", run.repeat), element("td", run.started_utc.slice(0, 19).replace("T", " ")), element("td", figure(run.duration_s), "n"));
       for (const name of names) { const cell = element("td", figure(run.metrics[name]), "n"); if (run.absent[name]) cell.title = run.absent[name]; row.append(cell); }
-      row.append(element("td", figure(run.usage ? run.usage.neighbour_cores : null), "n"), element("td", run.marks.map((mark) => data.meanings[mark] ?? mark).join("; ")));
+      row.append(element("td", figure(run.usage ? run.usage.neighbour_cores : null), "n"), element("td", [...run.marks.map((mark) => data.meanings[mark] ?? mark), ...(run.invalid ? [`invalid: ${run.invalid}`] : [])].join("; ")));
       body.append(row);
     }
     table.append(top, body);

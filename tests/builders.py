@@ -168,7 +168,14 @@ def an_attempt(**changes: Any) -> Attempt:
     job = changes.get("job", a_job())
     return replace(
         Attempt(
-            night="2026-11-24", grid="test", job=job, runs=job.run_keys(), quality=None, until=None, chunk_times=True
+            night="2026-11-24",
+            grid="test",
+            job=job,
+            runs=job.run_keys(),
+            quality=None,
+            until=None,
+            chunk_times=True,
+            reproduces=None,
         ),
         **changes,
     )

@@ -20,7 +20,7 @@ def test_points_come_with_what_a_reader_of_several_nights_must_know(tmp_path, ca
         a_trial("b", [a_run(0, day=21)], night="2026-11-21", job=newer),
         a_trial("c", [a_run(0, day=22)], night="2026-11-22", job=wide),
     )
-    assert main(["results", "points", "--store", str(store.root)]) == 0
+    assert main(["results", "points", "--store", str(store.local)]) == 0
     *_, changed, missing = capsys.readouterr().out.splitlines()
     assert changed == (
         f"{OF}: 1 series begins on 2026-11-22 with another recipe than before: most sequences in a batch 16 → 32"
@@ -30,5 +30,5 @@ def test_points_come_with_what_a_reader_of_several_nights_must_know(tmp_path, ca
 
 def test_of_one_recipe_and_version_nothing_is_said(tmp_path, capsys):
     store = a_store(tmp_path, a_trial("a", [a_run(0)]))
-    assert main(["results", "points", "--store", str(store.root)]) == 0
+    assert main(["results", "points", "--store", str(store.local)]) == 0
     assert "recipe" not in capsys.readouterr().out

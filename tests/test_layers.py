@@ -27,6 +27,7 @@ ORDER = (
     ("analysis", "importers", "convert"),
     ("progress",),
     ("night",),
+    ("reproduce",),
     ("report",),
     ("bench",),
     ("site", "doctor", "schema"),

@@ -141,3 +141,22 @@ def test_a_mistake_in_the_grid_starts_nothing(tmp_path):
     assert errors.count("\n") == 1
     assert f"{night.grid}:7: unknown key `loads.concurency`; did you mean `concurrency`?" in errors
     assert not night.store.exists()
+
+
+def test_what_another_version_left_unfinished_is_set_aside_and_the_night_goes_on(tmp_path):
+    night = ScriptedNight(tmp_path, **SLOW)
+    process = night.start_night()
+    until(lambda: night.measured() >= 1, "the first run")
+    for one in night.left_running():
+        one.kill()  # the trial too, which would else end itself
+    process.communicate(timeout=60)
+    until(lambda: not night.left_running(), "the end of all processes", 20)
+    (left,) = night.store.glob(".work/*/*.partial")
+    state = left / "state.json"
+    state.write_text(state.read_text().replace("enginebench.state/1", "enginebench.state/99"))
+    code, output, errors = night.night()
+    assert (code, errors) == (0, "")
+    assert "What an earlier night left cannot be read and lies in " in output
+    assert "enginebench.state/99" in output
+    assert (left.parent.with_name(f"{left.parent.name}.unread") / left.name / "runs").is_dir()
+    assert_whole(night)

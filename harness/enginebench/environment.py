@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import platform
 import subprocess
@@ -60,6 +61,18 @@ def commit(package: Path) -> str | None:
     if top is None or head is None or changes is None or Path(top).resolve() != checkout:
         return None
     return f"{head}+dirty" if changes else head
+
+
+def person() -> str:
+    """Who is at work here, never empty: the name that git is told, else `user@host`."""
+    if name := _git(Path.cwd(), "config", "user.name"):
+        return name
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):
+        # A container's user need not have a name.
+        user = str(os.getuid())
+    return f"{user}@{platform.node() or 'localhost'}"
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

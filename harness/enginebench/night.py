@@ -5,19 +5,20 @@ from __future__ import annotations
 import fcntl
 import platform
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from enginebench import calibration, config, runners
 from enginebench.analysis.compare import RATE
 from enginebench.analysis.power import EFFECTS, NEEDED, Need, needs
-from enginebench.errors import mistake
+from enginebench.errors import UserError, mistake
 from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
 from enginebench.progress import Progress
 from enginebench.provision import channels
-from enginebench.records import Attempt, ClosedLoop, content_hash, identify, record
+from enginebench.records import Attempt, ClosedLoop, Result, content_hash, identify, record
 from enginebench.store import Store
 from enginebench.trial import partial, salvage
 
@@ -114,20 +115,21 @@ def _run_medians(store: Store, series: set[str]) -> Mapping[str, float]:
 def run_night(grid: Path, site: Path, store: Store, *, cache: Path, progress: Progress, again: bool = False) -> Night:
     """Measure all of `grid` that is due at `site` into `store`; raises UserError before anything is started."""
     night = f"{datetime.now(UTC):%Y-%m-%d}"
-    work = _work(store, cache)
+    work = workplace(store, cache)
     # A mistake in either is told before anything is made.
     config.read_grid(grid)
     config.read_site(site)
-    with _only_one(work, store):
-        salvaged = _take_in_leftovers(work, store)
+    with only_one(work, store):
+        salvaged = _take_in_leftovers(work, store, progress)
         planned = plan_night(grid, site, store, night=night, cache=cache, again=again)
         failures: list[str] = []
         measured = 0
         _calibrate(planned.due, store, progress)
         progress.begin(planned.plan, planned.due, planned.seconds, planned.run_seconds, salvaged)
         for attempt in planned.due.attempts:
-            result_runs, failure = _measure(attempt, work, store, cache, progress)
-            measured += result_runs
+            progress.job(attempt)
+            result, failure = measure(attempt, work, store, cache, progress.event)
+            measured += len(result.runs) if result is not None else 0
             if failure:
                 failures.append(failure)
         progress.end()
@@ -137,14 +139,14 @@ def run_night(grid: Path, site: Path, store: Store, *, cache: Path, progress: Pr
     return Night(night=night, planned=planned, measured=measured, salvaged=salvaged, failures=tuple(failures))
 
 
-def _work(store: Store, cache: Path) -> Path:
+def workplace(store: Store, cache: Path) -> Path:
     """Where this machine's trials under way lie: in the store's folder, or on this machine for an object store."""
     base = store.local / ".work" if store.local is not None else cache / "work" / content_hash(store.url)
     return base / platform.node()
 
 
 @contextmanager
-def _only_one(work: Path, store: Store) -> Iterator[None]:
+def only_one(work: Path, store: Store) -> Iterator[None]:
     """Two nights on one machine and store would measure each other; other machines may write the same store."""
     work.parent.mkdir(parents=True, exist_ok=True)
     with work.with_name(f"{work.name}.lock").open("a") as file:
@@ -174,29 +176,45 @@ def _calibrate(left: Due, store: Store, progress: Progress) -> None:
         )
 
 
-def _take_in_leftovers(work: Path, store: Store) -> int:
-    """Finish and ingest what a killed night left; gives the number of runs that were saved so."""
+def _take_in_leftovers(work: Path, store: Store, progress: Progress) -> int:
+    """Finish and ingest what a killed night left; gives the number of runs that were saved so.
+
+    What cannot be read, as a folder that another version of enginebench left unfinished, is set aside and told.
+    """
     runs = 0
-    if not work.is_dir():
-        return runs
     for path in sorted(work.glob("*.partial")):
-        salvage(path)
-    for path in sorted(work.iterdir()):
+        with _set_aside(path, progress):
+            salvage(path)
+    for path in sorted(work.iterdir()) if work.is_dir() else ():
         if (path / "result.json").exists():
-            taken = store.ingest(path)
-            runs += len(store.result(taken.trial).runs) if taken.taken else 0
+            with _set_aside(path, progress):
+                taken = store.ingest(path)
+                runs += len(store.result(taken.trial).runs) if taken.taken else 0
     return runs
 
 
-def _measure(attempt: Attempt, work: Path, store: Store, cache: Path, progress: Progress) -> tuple[int, str | None]:
-    """Run one attempt and take its result in; gives the number of its runs and a line if it failed."""
+@contextmanager
+def _set_aside(path: Path, progress: Progress) -> Iterator[None]:
+    """Move what raises a UserError out of the way of this night and those to come."""
+    try:
+        yield
+    except UserError as error:
+        kept = path.parent.with_name(f"{path.parent.name}.unread") / path.name
+        kept.parent.mkdir(exist_ok=True)
+        path.rename(kept)
+        progress.console.print(f"What an earlier night left cannot be read and lies in {kept}: {error}", markup=False)
+
+
+def measure(
+    attempt: Attempt, work: Path, store: Store, cache: Path, listen: Callable[[Mapping[str, Any]], None]
+) -> tuple[Result | None, str | None]:
+    """Run one attempt and take its result in; gives it, null where the trial left none, and a line if it failed."""
     job = attempt.job
     out = work / f"{job.id}-{datetime.now(UTC):%H%M%S%f}"
-    progress.job(attempt)
     trial = runners.start(attempt, out, cache=cache)
     try:
         for event in trial.events():
-            progress.event(event)
+            listen(event)
         code = trial.wait()
     except KeyboardInterrupt:
         trial.stop()
@@ -206,11 +224,11 @@ def _measure(attempt: Attempt, work: Path, store: Store, cache: Path, progress: 
     if partial(out).exists():
         salvage(partial(out))
     if not (out / "result.json").exists():
-        return 0, f"job {job.id}: the trial left no result (exit code {code}): {trial.words()}"
+        return None, f"job {job.id}: the trial left no result (exit code {code}): {trial.words()}"
     taken = store.ingest(out)
     result = store.result(taken.trial)
     shutil.rmtree(out)
     if result.failure is None:
-        return len(result.runs), None
+        return result, None
     line = f"job {job.id} {result.status} at {result.stage}: {result.failure.failure_class}: {result.failure.message}"
-    return len(result.runs), line
+    return result, line

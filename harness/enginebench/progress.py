@@ -13,7 +13,7 @@ from rich.progress import Progress as Bar
 from enginebench.plan import Due, Plan
 from enginebench.records import Attempt
 
-_STAGES = {
+STAGES = {
     "provision": "getting the engine",
     "model": "getting the model",
     "start": "starting the server",
@@ -22,6 +22,7 @@ _STAGES = {
     "measure": "measuring",
     "done": "stopping the server",
 }
+"""Stage of a trial to its plain words."""
 
 
 class Progress:
@@ -95,7 +96,7 @@ class Progress:
         """Take one event of the running trial."""
         kind = event["event"]
         if kind == "stage":
-            self._show(_STAGES[event["stage"]], 0.0)
+            self._show(STAGES[event["stage"]], 0.0)
         elif kind == "say":
             self.console.print(f"  {event['text']}", highlight=False)
         elif kind == "run":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.interpolate import PchipInterpolator
 from scipy.stats import ttest_ind
@@ -138,8 +139,23 @@ def test_runs_that_tell_of_others_than_the_engine_are_left_out():
     assert found.left_out == ("B: 15 of 45 runs left out: neighbour",)
     runs["marks"] = [["client_bound"] if one else [] for one in of_b]
     found = of(runs)
-    assert {(one.verdict, one.why) for one in found.points} == {("insufficient", "B: every run is marked client_bound")}
+    assert {(one.verdict, one.why) for one in found.points} == {
+        ("insufficient", "B: every run is left out: client_bound")
+    }
     assert found.outcome() == "insufficient"
+
+
+def test_invalidated_runs_and_reproductions_are_left_out():
+    runs = simulated(step=0.0, start_noise=0.001)
+    of_b = runs["engine_version"] == "1.1"
+    for column, words in (("invalid", "invalidated"), ("reproduces", "a reproduction")):
+        out = of_b & (runs["repeat"] == 0)
+        other = runs.assign(**{RATE: runs[RATE].where(~out, runs[RATE] * 0.5)})
+        assert of(other).outcome() == "worse"
+        empty = pd.Series("" if column == "invalid" else None, index=runs.index, dtype="str")
+        found = of(other.assign(**{column: empty.where(~out, "x")}))
+        assert found.outcome() == "no change"
+        assert found.left_out == (f"B: 15 of 45 runs left out: {words}",)
 
 
 def test_a_start_that_gave_wrong_answers_takes_its_whole_night_out():

@@ -88,6 +88,16 @@ def test_series_that_begin_anew_for_one_change_are_one_note():
     assert recipe_notes(runs, stored.__getitem__, "2026-11-22") == notes[1:]
 
 
+def test_a_reproduction_makes_no_series_go_on():
+    before, changed = trial("a", 20), trial("b", 21, max_sequences=32)
+    again = trial("c", 22)
+    again = replace(again, attempt=replace(again.attempt, reproduces="a"))
+    (found,) = predecessors(runs_frame([before, changed, again])).values()
+    assert (found.trial, found.goes_on) == ("a", False)
+    (found,) = predecessors(runs_frame([before, changed, trial("c", 22)])).values()
+    assert found.goes_on
+
+
 def test_a_difference_is_told_in_words():
     before = builders.a_deployment(
         arguments={"block-size": 16, "eager": True, "same": 1, "gone": "x"}, environment={"A": "1"}

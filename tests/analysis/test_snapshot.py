@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from enginebench.analysis.points import summarise_points
@@ -31,6 +33,14 @@ def test_the_newest_figure_of_each_load_is_taken(order):
     now = {"c8": ("1.0", "22", False, []), "r0.5": ("1.0", "21", False, [])}
     for mix in (False, True):
         assert shown(*trials, mix=mix, order=order) == now
+
+
+def test_a_reproduction_and_what_counts_no_more_are_no_newest_figure():
+    again = trial("b", 21, 0, 1)
+    again = replace(again, attempt=replace(again.attempt, reproduces="a"))
+    points = summarise_points(runs_frame([trial("a", 20, 0, 1), again]))
+    assert list(snapshot(points)["night"]) == ["2026-11-20"] * 2
+    assert list(snapshot(points.assign(invalid=points["night"] == "2026-11-20"))["night"]) == []
 
 
 def test_loads_of_an_older_version_are_left_out_and_named():

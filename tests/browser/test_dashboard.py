@@ -109,8 +109,8 @@ def test_details_show_the_command_that_repeats_the_run_and_why_figures_are_missi
     opened(browser, pages)
     browser.find_element(By.CSS_SELECTOR, "#table tbody a").click()
     shown = text(browser, "run")
-    assert "enginebench run " in shown
-    assert "/job.json --out " in shown
+    assert "enginebench reproduce " in shown
+    assert f" --store {pages.parent.parent}" in shown
     assert "serve " in shown
     assert "dummy weights: random, made by the engine" in shown
     assert "Not given, and why" in shown
@@ -148,6 +148,31 @@ def test_a_server_with_wrong_answers_is_hollow_off_the_frontier_and_says_why(bro
     assert "all 0/50" in text(browser, "run")
     assert "gsm8k 3.0 exact_match,strict-match 5 200 0 [0, 0.0188] 0.3 failed" in text(browser, "run")
     assert browser.find_elements(By.CSS_SELECTOR, "#run i") == []
+
+
+def test_what_counts_no_more_and_what_reproduces_another_is_told_where_it_stands(browser, tmp_path):
+    axes = ("output_tps_per_accelerator", "interactivity_mean_tps")
+    good, bad = (a_run(index, **dict.fromkeys(axes, 10.0 + index)) for index in range(2))
+    again = a_trial("again", [a_run(0, **dict.fromkeys(axes, 99.0))])
+    again = replace(again, attempt=replace(again.attempt, reproduces="t"))
+    store = a_store(tmp_path, a_trial("t", [good, bad]), a_trial("gone", [bad], job=a_job(version="2.0")), again)
+    store.invalidate("t.0.1", reason="the fan <i>had failed</i>", author="Ada")
+    store.invalidate("gone", reason="wrong machine", author="Ben")
+    opened(browser, build(store, tmp_path / "site"))
+    drawn = browser.execute_script("return document.getElementById('frontier').data")
+    (best,) = (one for one in drawn if one["name"] == "frontier")
+    assert best["x"] == [10], "neither the reproduction nor what counts no more"
+    assert sorted(x for one in drawn if one["name"] != "frontier" for x in one["x"]) == [10, 99]
+    table = text(browser, "table")
+    assert "invalid runs left out: the fan <i>had failed</i> (Ada)" in table
+    assert "invalid: wrong machine (Ben)" in table
+    assert "reproduces t: no verdict" in table
+    assert browser.find_elements(By.CSS_SELECTOR, "#table i") == []
+    opened(browser, tmp_path / "site" / "index.html", "#run=t")
+    assert "invalid: the fan <i>had failed</i> (Ada)" in text(browser, "run")
+    opened(browser, tmp_path / "site" / "index.html", "#run=gone")
+    assert "wrong machine (Ben)" in text(browser, "run")
+    assert [entry for entry in browser.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")] == []
 
 
 def test_a_failure_is_on_the_first_screen_and_its_log_cannot_become_markup(browser, pages):

@@ -167,6 +167,11 @@ def test_dates_stay_the_text_they_are(tmp_path):
         ("nvidia", "NVIDIA H100 80GB HBM3", "h100-sxm"),
         ("nvidia", "NVIDIA H200", "h200-sxm"),
         ("nvidia", "NVIDIA B200", "b200"),
+        ("nvidia", "NVIDIA B300 SXM6 AC", "b300"),
+        ("nvidia", "NVIDIA GB200", "gb200"),
+        ("nvidia", "NVIDIA GB300", "gb300"),
+        ("nvidia", "NVIDIA RTX PRO 6000 Blackwell Server Edition", "rtx6000pro"),
+        ("amd", "AMD Instinct MI325X", "mi325x"),
         ("amd", "AMD Instinct MI300X", "mi300x"),
         ("amd", "AMD Instinct MI355X", "mi355x"),
         ("tpu", "TPU v6e", "tpu-v6e"),
@@ -177,6 +182,16 @@ def test_dates_stay_the_text_they_are(tmp_path):
 def test_a_device_is_known_by_its_librarys_name(vendor, product, name):
     part = config.hardware(vendor, product)
     assert (part.name if part else None) == name
+
+
+def test_flops_of_a_precision_that_the_part_lacks_are_refused(tmp_path):
+    fact = '{value: 1.0e+12, source: "made up", date: "2026-11-24"}'
+    part = (
+        f"vendor: nvidia\nproduct: Test GPU\nmatch: [test]\nmemory_bandwidth_bytes_per_s: {fact}\n"
+        f"precisions: [bf16, fp8]\ndense_flops_per_s:\n  bf16: {fact}\n  fp9: {fact}\n"
+    )
+    (line,) = mistakes(config.read_hardware, tmp_path / "p.yaml", part)
+    assert line == "8: `dense_flops_per_s.fp9`: the part has no fp9; did you mean `fp8`? known: bf16, fp8"
 
 
 def test_a_site_of_unknown_hardware_is_refused(tmp_path):

@@ -46,6 +46,28 @@ def test_a_wrong_value_in_a_source_is_told_at_its_own_line(tmp_path: Path, key: 
     assert line == f"f:{line_of(text, f'  {key}: 7')}: `source.{key}` is 7; input should be a valid string"
 
 
+@pytest.mark.parametrize(
+    ("facts", "problem"),
+    [
+        ("experts: 8", "`architecture.experts` stands without `active_parameters`, `experts_per_token`"),
+        (
+            "active_parameters: 9\n  experts: 8",
+            "`architecture.active_parameters` stands without `experts_per_token`",
+        ),
+        (
+            "active_parameters: 9\n  experts: 8\n  experts_per_token: 9",
+            "`architecture.experts_per_token` is 9 of 8 experts",
+        ),
+    ],
+)
+def test_half_of_the_facts_of_experts_is_a_mistake(tmp_path: Path, facts: str, problem: str) -> None:
+    text = MODEL.replace("  layers: 30\n", f"  layers: 30\n  {facts}\n")
+    (line,) = told(config.read_model, tmp_path / "m.yaml", text)
+    assert problem in line
+    key = problem.split("`")[1].removeprefix("architecture.")
+    assert line.startswith(f"f:{line_of(text, f'  {key}:')}: ")
+
+
 def test_a_misspelt_key_in_a_source_is_told_by_its_own_name(tmp_path: Path) -> None:
     text = MODEL.replace("  converter:", "  convertor:")
     missing, unknown = told(config.read_model, tmp_path / "m.yaml", text)

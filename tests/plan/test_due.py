@@ -9,9 +9,11 @@ import pytest
 from builders import (
     a_deployment,
     a_job,
+    a_model,
     a_part,
     a_point,
     a_workload,
+    an_architecture,
     an_attempt,
     an_inventory,
     closed,
@@ -120,6 +122,13 @@ def test_devices_read_their_shares_at_once() -> None:
     assert run_seconds(a_deployment(precision="fp8"), point, a_part(), {}) == pytest.approx(REQUEST_S / 2)
     long = a_point(load=closed(1), requests=1, workload=a_workload(osl_tokens=200))
     assert run_seconds(a_deployment(), long, a_part(), {}) == pytest.approx(10 * REQUEST_S)
+
+
+def test_of_a_mixture_of_experts_a_step_reads_the_active_weights() -> None:
+    # A lower bound also where one request asks for few experts: an eighth of the million weights.
+    sparse = a_model(architecture=an_architecture(active_parameters=125_000))
+    point = a_point(load=closed(1), requests=1)
+    assert run_seconds(a_deployment(model=sparse), point, a_part(), {}) == pytest.approx(REQUEST_S / 8)
 
 
 def test_a_part_that_nobody_described_is_estimated_all_the_same() -> None:

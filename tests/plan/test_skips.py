@@ -22,7 +22,7 @@ from builders import (
 from enginebench.config import ResolvedGrid
 from enginebench.config.schema import Constraint, Exclude, Include, Loads, Match
 from enginebench.plan import make_plan
-from enginebench.records import DummySource, Inventory, Model, Parallelism, Precision, Vendor
+from enginebench.records import DummySource, Inventory, KvLayers, Model, Parallelism, Precision, Vendor
 
 GB = 10**9
 
@@ -130,6 +130,36 @@ def test_a_byte_decides() -> None:
     have = 72 * GB
     assert reasons(resolved(None, weighing(have - cache)), an_inventory(1)) == []
     assert len(reasons(resolved(None, weighing(have - cache + 1)), an_inventory(1))) == 1
+
+
+def sparse(weights_bytes: int, **changes: Any) -> Model:
+    """Nine tenths of its weights are experts: (1 - 0.2125) x 8 / 7."""
+    experts = {"parameters": 10_000, "active_parameters": 2125, "experts": 8, "experts_per_token": 1}
+    return weighing(weights_bytes, architecture=an_architecture(**experts), **changes)
+
+
+@pytest.mark.parametrize(
+    ("split", "need_gb"), [(Parallelism(dp=4), 400), (Parallelism(tp=4, ep=4), 100), (Parallelism(dp=4, ep=4), 130)]
+)
+def test_experts_that_are_spread_over_replicas_are_held_once(split: Parallelism, need_gb: int) -> None:
+    grid = a_grid(parallelism=(split,))
+    device = round(need_gb / 4 / 0.9 * GB)
+    assert reasons(resolved(grid, sparse(100 * GB)), an_inventory(4, memory_bytes=device + GB)) == []
+    (reason,) = reasons(resolved(grid, sparse(100 * GB)), an_inventory(4, memory_bytes=device - GB))
+    assert f"need {need_gb}.0 GB" in reason
+    assert ("of them experts 1 × 90.0 GB" in reason) == (split == Parallelism(dp=4, ep=4))
+
+
+def test_a_latent_cache_is_held_by_every_device_of_a_split() -> None:
+    # 8 GB of it a request: 1 KiB a token over 1000 times the layers.
+    latent = (KvLayers(layers=4000, kv_heads=1, row_elements=128),)
+    model = weighing(70 * GB, architecture=an_architecture(kv_cache=latent))
+    grid = a_grid(context_tokens=8192, parallelism=(Parallelism(tp=2),))
+    one = 4000 * 128 * 2 * 8192
+    have = round((70 * GB + 2 * one) / 0.9 / 2)
+    assert reasons(resolved(grid, model), an_inventory(2, memory_bytes=have + 1)) == []
+    (reason,) = reasons(resolved(grid, model), an_inventory(2, memory_bytes=have - 1))
+    assert f"KV cache of one request {2 * one / GB:.1f} GB)" in reason
 
 
 # Context

@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 
 from builders import (
     a_deployment,
-    a_job,
-    a_model,
     a_point,
     a_request,
     a_result,
@@ -304,13 +302,6 @@ def test_labels_are_short() -> None:
     assert OpenLoop(kind="open", rate_rps=4.0).label() == "r4"
     assert Parallelism().label() == "tp1"
     assert Parallelism(tp=2, pp=1, dp=4, ep=8).label() == "tp2·dp4·ep8"
-
-
-def test_the_cache_of_a_token_is_two_by_layers_by_heads_by_width_by_bytes() -> None:
-    model = a_model(precisions={"bf16": Precision(weights_bytes=1), "fp8": Precision(weights_bytes=1, kv_bytes=1)})
-    assert model.kv_bytes_per_token("bf16") == 2 * 4 * 2 * 32 * 2
-    assert model.kv_bytes_per_token("fp8") == 2 * 4 * 2 * 32
-    assert a_job().deployment.model == a_model()
 
 
 def test_an_array_is_a_list_in_json():

@@ -11,7 +11,16 @@ from jsonschema import Draft202012Validator
 
 from enginebench.errors import UserError
 from enginebench.metrics import METRICS
-from enginebench.records import Attempt, Calibration, CalibrationLevel, Result
+from enginebench.records import (
+    Attempt,
+    Calibration,
+    CalibrationLevel,
+    Invalidation,
+    Result,
+    SignedNight,
+    SignedTrial,
+    Withdrawal,
+)
 from enginebench.records.files import from_json, to_json
 from enginebench.schema import json_schema
 from stored import CLOSED, OPEN, a_job, a_quality, a_run, a_trial, an_lm_eval_score
@@ -53,6 +62,17 @@ def a_calibration() -> Calibration:
 
 
 WRITTEN = [(Result, a_result()), (Attempt, a_result().attempt), (Calibration, a_calibration())]
+SAID = {"reason": "too hot", "author": "Ada", "made_utc": "2026-11-24T02:00:00.000+00:00"}
+WRITTEN += [
+    (Invalidation, Invalidation(id="i", what="t", **SAID)),
+    (Withdrawal, Withdrawal(invalidation="i", **SAID)),
+    (
+        SignedNight,
+        SignedNight(
+            night="n", trials=(SignedTrial(trial="t", files={"result.json": "0" * 64}, tables={"requests": "1" * 64}),)
+        ),
+    ),
+]
 
 
 def test_the_file_on_disk_is_what_the_declarations_give():

@@ -14,7 +14,7 @@ from pyarrow import feather
 from enginebench.errors import UserError
 from enginebench.metrics import METRICS
 from enginebench.store import Store, export
-from enginebench.store.columns import COLUMNS
+from enginebench.store.columns import COLUMNS, OVERLAID
 from enginebench.store.export import units
 from enginebench.store.openmetrics import FIGURES
 from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial
@@ -34,7 +34,7 @@ def runs(tmp_path):
 def test_csv(runs, tmp_path):
     export(runs, tmp_path / "runs.csv")
     found = pd.read_csv(tmp_path / "runs.csv")
-    assert list(found) == list(runs) == [*COLUMNS, *METRICS]
+    assert list(found) == list(runs) == [*COLUMNS, *OVERLAID, *METRICS]
     assert list(found[TPS]) == pytest.approx([PRECISE, float("nan")], nan_ok=True, rel=1e-15)
     assert list(found["goodput_rps"].isna()) == [True, False]
     assert found["goodput_rps"][1] == 0
@@ -58,7 +58,7 @@ def test_arrow(runs, tmp_path):
 
 def same_table(found, runs):
     # These are null in every run: pandas took their type from what they hold, the file has the declared one.
-    runs = runs.astype({"lock_hash": "str", "harness_commit": "str", "driver": "str"})
+    runs = runs.astype(dict.fromkeys(("lock_hash", "harness_commit", "driver", "reproduces"), "str"))
     pd.testing.assert_frame_equal(found.drop(columns="marks"), runs.drop(columns="marks"))
     assert [list(marks) for marks in found["marks"]] == list(runs["marks"])
 
@@ -161,12 +161,12 @@ def test_an_empty_table_has_its_columns(tmp_path, kind):
     if kind == "json":
         document = json.loads(path.read_text())
         assert document["rows"] == []
-        assert document["columns"] == [*COLUMNS, *METRICS]
+        assert document["columns"] == [*COLUMNS, *OVERLAID, *METRICS]
     else:
         readers = {"csv": pd.read_csv, "parquet": pd.read_parquet, "arrow": pd.read_feather}
         found = readers[kind](path)
         assert found.empty
-        assert list(found) == [*COLUMNS, *METRICS]
+        assert list(found) == [*COLUMNS, *OVERLAID, *METRICS]
 
 
 def test_openmetrics_of_an_empty_table_ends_as_it_has_to(tmp_path):

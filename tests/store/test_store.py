@@ -15,7 +15,7 @@ from enginebench.errors import UserError
 from enginebench.metrics import METRICS
 from enginebench.records import PointStop, RunKey, Stop, Until
 from enginebench.store import FILTERS, Ingested, Store
-from enginebench.store.columns import COLUMNS
+from enginebench.store.columns import COLUMNS, OVERLAID
 from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial, finished
 
 TPS = "output_tps_per_accelerator"
@@ -100,7 +100,7 @@ def test_another_format_is_refused_with_file_and_key(tmp_path, folder, key, valu
 def test_a_folder_that_is_not_there_is_an_empty_store(tmp_path):
     store = Store(tmp_path / "none")
     assert list(store.results()) == []
-    assert list(store.runs()) == [*COLUMNS, *METRICS]
+    assert list(store.runs()) == [*COLUMNS, *OVERLAID, *METRICS]
     assert store.runs(engine="vllm").empty
     assert store.failures().empty
     assert store.done("any", datetime.now(UTC)) == frozenset()

@@ -12,13 +12,11 @@ import pandas as pd
 from enginebench.analysis import estimate
 from enginebench.analysis.estimate import Estimate
 from enginebench.analysis.matching import Alone, Difference, Pair, Side, asked_columns, differences, match
-from enginebench.analysis.points import FAILED
 from enginebench.analysis.slices import Slice, select
-from enginebench.analysis.starts import WRONG, Means, Starts, of_starts, usable
+from enginebench.analysis.starts import WRONG, Means, Starts, of_starts, usable, why_not
 from enginebench.errors import mistake
 from enginebench.metrics import METRICS
 from enginebench.records import record
-from enginebench.stopping import SPOILT
 
 Verdict = Literal["better", "worse", "no change", "insufficient", "incomparable", "missing"]
 FALSE_SHARE = 0.01
@@ -197,9 +195,8 @@ def _some(runs: pd.DataFrame, one: Slice) -> pd.DataFrame:
 
 
 def _left_out(name: str, runs: pd.DataFrame) -> str:
-    out = runs[~usable(runs)]
-    marks = sorted({mark for found in out["marks"] for mark in found} & {*SPOILT, FAILED})
-    return f"{name}: {len(out)} of {len(runs)} runs left out: {', '.join(marks)}" if len(out) else ""
+    out = int((~usable(runs)).sum())
+    return f"{name}: {out} of {len(runs)} runs left out: {why_not(runs)}" if out else ""
 
 
 def _of_pairs(a: pd.DataFrame, b: pd.DataFrame, pairs: Sequence[Pair]) -> tuple[pd.DataFrame, pd.DataFrame]:

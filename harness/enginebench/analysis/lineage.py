@@ -39,10 +39,12 @@ class Predecessor:
 def predecessors(runs: pd.DataFrame) -> Mapping[str, Predecessor]:
     """Series to its predecessor, by the table of runs; one that was there from its lineage's first night on has none.
 
-    Series that appear in one night stand beside each other: none of them goes on from another.
+    Series that appear in one night stand beside each other: none of them goes on from another. Reproductions make no
+    series appear or go on.
     """
     found = {}
-    trials = runs.groupby(["lineage", "series", "night", "trial"])["started_utc"].max().reset_index()
+    own = runs[runs["reproduces"].isna()]
+    trials = own.groupby(["lineage", "series", "night", "trial"])["started_utc"].max().reset_index()
     for _, family in trials.sort_values(["night", "started_utc", "trial"]).groupby("lineage", sort=False):
         spans = family.groupby("series", sort=False).agg(
             first=("night", "first"), last=("night", "last"), trial=("trial", "first")

@@ -11,8 +11,8 @@ from enginebench.intervals import interval
 from enginebench.metrics import METRICS
 from enginebench.stopping import CLIENT, SPOILT
 
-KEY = ("night", "series", "engine", "engine_version", "lock_hash", "version", "host")
-"""What makes runs the same point: everything but repeats and server starts."""
+KEY = ("night", "series", "engine", "engine_version", "lock_hash", "version", "host", "reproduces")
+"""What makes runs the same point: everything but repeats and server starts. A reproduction is a point of its own."""
 _KEPT = (
     "grid",
     "curve",
@@ -45,24 +45,31 @@ FAILED = "failed_quality"
 def summarise_points(runs: pd.DataFrame, metrics: Sequence[str] | None = None) -> pd.DataFrame:
     """One row a point: identity, `starts`, `repeats`, `left_out`, `marked`, `varies`, what the quality gate found, and
     for each metric its centre under its name, `_low`, `_high` and `_n`. `runs` is what `Store.runs()` gives and is not
-    changed.
+    changed; without a column `invalid` every run counts.
+
+    Invalidated runs are in no figure but in `left_out`, with their reasons in `invalid_reasons`; `invalid`: the point
+    has no other run, and so no figure at all.
 
     `failed_quality`: a server start of the point gave wrong answers. One is enough, and its runs are not left out: an
     engine that is right on two starts of three is not right.
     """
     names = list(METRICS if metrics is None else metrics)
     columns = [*KEY, *_KEPT, "starts", "repeats", "left_out", "marked", "marks", "varies", "trials"]
+    columns += ["invalid", "invalid_reasons"]
     columns += ["failed_quality", "quality_passed", "quality_score", "quality_reasons", "quality_lm_eval"]
     columns += [f"{name}{end}" for name in names for end in ("", "_low", "_high", "_n")]
+    if "invalid" not in runs:
+        runs = runs.assign(invalid="")
     groups = runs.sort_values(["started_utc", "run"]).groupby(list(KEY), dropna=False, sort=True)
     return pd.DataFrame([_point(group, names) for _, group in groups], columns=columns)
 
 
 def eligible(points: pd.DataFrame) -> pd.DataFrame:
     """The points that may stand on a frontier or in a verdict: not those of servers that gave wrong answers, nor those
-    of which no run is free of the client's own lateness."""
+    of which no run is free of the client's own lateness or all were invalidated, nor reproductions."""
     bound = points["marks"].map(lambda marks: CLIENT in marks)
-    return points[~points["failed_quality"].astype(bool) & ~bound]
+    out = points["failed_quality"].astype(bool) | points["invalid"].astype(bool) | points["reproduces"].notna()
+    return points[~out & ~bound]
 
 
 def _quality(group: pd.DataFrame) -> dict[str, Any]:
@@ -79,19 +86,22 @@ def _quality(group: pd.DataFrame) -> dict[str, Any]:
 
 
 def _point(group: pd.DataFrame, names: Sequence[str]) -> dict[str, Any]:
-    spoilt = group["marks"].map(lambda marks: bool(SPOILT & set(marks)))
-    used = group if spoilt.all() else group[~spoilt]
+    valid = group[group["invalid"] == ""]
+    spoilt = valid["marks"].map(lambda marks: bool(SPOILT & set(marks))).astype(bool)
+    used = valid if spoilt.all() else valid[~spoilt]
     first = group.iloc[0]
     row: dict[str, Any] = {name: first[name] for name in (*KEY, *_KEPT)}
     row |= {
         "starts": used["trial"].nunique(),
         "repeats": len(used),
         "left_out": len(group) - len(used),
-        "marked": bool(spoilt.all()),
+        "marked": bool(spoilt.all()) and len(valid) > 0,
         "marks": sorted({mark for marks in used["marks"] for mark in marks}),
         "varies": "server starts" if used["trial"].nunique() > 1 else "repeats within one start",
-        "trials": sorted(used["trial"].unique()),
-        **_quality(group),
+        "trials": sorted((used if len(used) else group)["trial"].unique()),
+        "invalid": valid.empty,
+        "invalid_reasons": sorted({reason for reason in group["invalid"] if reason}),
+        **_quality(group if valid.empty else valid),
     }
     for name in names:
         known = used[used[name].notna()]

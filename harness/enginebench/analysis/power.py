@@ -22,7 +22,7 @@ MOST = 100
 """More starts than these are no plan."""
 ALIKE = ("series", "version", "host")
 """Columns that must be equal for starts to differ by noise alone."""
-NEEDED = (*ALIKE, "trial", "night", "marks")
+NEEDED = (*ALIKE, "trial", "night", "marks", "invalid", "reproduces")
 """Columns of the table of runs that noise is learned from, beside the metric's."""
 _CELLS = 64
 """Quantiles of each side's variance that power is a mean over; more change it by less than 0.002."""

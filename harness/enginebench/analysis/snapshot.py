@@ -13,7 +13,8 @@ _CURVE = ["curve", "host"]
 
 
 def snapshot(points: pd.DataFrame, *, mix: bool = False) -> pd.DataFrame:
-    """The newest of `points`, as `summarise_points` gives them, for each load of each curve.
+    """The newest of `points`, as `summarise_points` gives them, for each load of each curve. Left out are reproductions
+    and points of which no run counts any more.
 
     Only those of the curve's newest version, unless `mix`: then each load's newest, whatever its version. Two columns
     are added. `mixed`: the curve's rows here are of more than one version. `missing`: the loads that its newest version
@@ -21,6 +22,7 @@ def snapshot(points: pd.DataFrame, *, mix: bool = False) -> pd.DataFrame:
     """
     columns = [*points.columns, "mixed", "missing"]
     rows: list[dict[Hashable, Any]] = []
+    points = points[points["reproduces"].isna() & ~points["invalid"].astype(bool)]
     for _, curve in points.groupby(_CURVE, dropna=False, sort=False):
         newest = _newest_version(curve)
         loads = [group.to_dict("records") for _, group in curve.groupby("series", sort=False)]

@@ -56,15 +56,29 @@ def _known(values: NDArray[np.float64]) -> NDArray[np.float64]:
 def usable(runs: pd.DataFrame) -> pd.Series:
     """Which runs a verdict may rest on.
 
-    Not those with a mark that tells of others than the engine (`stopping.SPOILT`), nor any of a point's runs of a night
-    in which a start of it gave wrong answers (`points.eligible`).
+    Not those with a mark that tells of others than the engine (`stopping.SPOILT`), that were invalidated or reproduce
+    others, nor any of a point's runs of a night in which a start of it gave wrong answers (`points.eligible`).
     """
     spoilt = runs["marks"].map(lambda marks: bool(SPOILT & set(marks))).astype(bool)
-    return ~spoilt & ~_wrong(runs)
+    return ~spoilt & ~_invalid(runs) & runs["reproduces"].isna() & ~_wrong(runs)
+
+
+def why_not(runs: pd.DataFrame) -> str:
+    """Why those of `runs` that are not usable are not, in words."""
+    out = runs[~usable(runs)]
+    words = {mark for found in out["marks"] for mark in found} & {*SPOILT, FAILED}
+    words |= {"invalidated"} if _invalid(out).any() else set()
+    words |= {"a reproduction"} if out["reproduces"].notna().any() else set()
+    return ", ".join(sorted(words))
+
+
+def _invalid(runs: pd.DataFrame) -> pd.Series:
+    # Of a table made from results alone nothing is invalidated.
+    return runs["invalid"].astype("str") != "" if "invalid" in runs else pd.Series(False, index=runs.index)
 
 
 def _wrong(runs: pd.DataFrame) -> pd.Series:
-    failed = runs["marks"].map(lambda marks: FAILED in marks).astype(bool)
+    failed = runs["marks"].map(lambda marks: FAILED in marks).astype(bool) & ~_invalid(runs)
     return failed.groupby([runs["series"], runs["night"]]).transform("any")
 
 
@@ -75,8 +89,7 @@ def of_starts(runs: pd.DataFrame, metrics: Sequence[str]) -> Starts:
     why = {}
     for series in sorted(set(runs["series"]) - set(kept["series"])):
         own = runs[runs["series"] == series]
-        marks = sorted({mark for found in own["marks"] for mark in found} & SPOILT)
-        why[series] = WRONG if _wrong(own).any() else f"every run is marked {', '.join(marks)}"
+        why[series] = WRONG if _wrong(own).any() else f"every run is left out: {why_not(own)}"
     figures = kept[names].astype("float64")
     by = [kept["series"], kept["trial"]]
     values = figures.groupby(by).mean()

@@ -91,6 +91,35 @@ def run(options: argparse.Namespace) -> int:
     return {"complete": 0, "failed": 1, "interrupted": 3}[result.status]
 
 
+def reproduce(options: argparse.Namespace) -> int:
+    """`enginebench reproduce TRIAL|RUN`."""
+    from enginebench import report
+    from enginebench import reproduce as again
+    from enginebench.analysis.again import compare
+    from enginebench.progress import STAGES
+
+    screen, store = console(), Store(options.store)
+    todo = again.order(store, options.what, _cache(options))
+    report.show_order(todo, screen)
+    if options.dry_run:
+        return 0
+
+    def listen(event: Mapping[str, object]) -> None:
+        if event["event"] == "run":
+            print(f"  run {int(str(event['position'])) + 1}/{len(todo.attempt.runs)} {event['point']}", flush=True)
+        elif event["event"] in ("stage", "say"):
+            print(f"  {STAGES[str(event['stage'])] if 'stage' in event else event['text']}", flush=True)
+
+    result, failure = again.carry_out(todo, store, _cache(options), listen)
+    if result is not None:
+        screen.print(f"taken in as {result.trial}", highlight=False)
+        report.show_differing(again.engine_differences(todo.recorded.engine, result.engine), screen)
+        report.show_compared(compare(todo.recorded, result), screen)
+    if failure:
+        screen.print("failed", failure, style="red", markup=False, highlight=False)
+    return 1 if failure else 0
+
+
 def _end_with_stdin() -> None:
     """Whoever started us holds our standard input open; when it dies, however it dies, we end as if told to."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enginebench.errors import mistake
@@ -29,10 +30,12 @@ def points_(options: argparse.Namespace) -> int:
 
 
 def list_(options: argparse.Namespace) -> int:
-    """A line a run."""
+    """A line a run, and one a correction."""
     from enginebench import report
 
-    report.show_runs(chosen_runs(options), report.console())
+    screen = report.console()
+    report.show_runs(chosen_runs(options), screen)
+    report.show_corrections(Store(options.store).corrections(), screen)
     return 0
 
 
@@ -44,17 +47,69 @@ def export_(options: argparse.Namespace) -> int:
         runs = chosen_runs(options)
         export(runs, options.path)
     else:
-        runs = chosen_runs(options, columns=("trial", "run"))
+        runs = chosen_runs(options, columns=("trial", "run", "invalid"))
         export_as(options.tool, Store(options.store), runs, options.path)
     print(f"{len(runs)} runs in {options.path}")
     return 0
 
 
 def ingest_(options: argparse.Namespace) -> int:
-    """A finished folder into the store."""
-    taken = Store(options.store).ingest(options.path)
+    """A finished folder, or all trials of another store, into the store."""
+    folder = Path(options.path)
+    one = "://" not in options.path and (folder / "result.json").is_file()
+    other = None if one else Store(options.path)
+    if other is not None and other.holds_trials():
+        return _ingest_all(options, other)
+    if options.verify is not None:
+        raise mistake(options.path, "holds no signed night", "name the store that the night was signed in")
+    taken = Store(options.store).ingest(folder)
     print(f"{taken.trial}: {'taken in' if taken.taken else 'was there already'}")
     return 0
+
+
+def _ingest_all(options: argparse.Namespace, other: Store) -> int:
+    from enginebench.store import signing, take_in
+
+    key = None if options.verify is None else signing.public_key(options.verify)
+    done = take_in(Store(options.store), other, key)
+    verified = "" if key is None else ", as signed"
+    print(f"{len(done.taken)} trials taken in{verified}, {done.there} were there already, {len(done.refused)} refused")
+    if done.corrections:
+        print(f"{done.corrections} corrections taken in")
+    if done.corrections_left:
+        print(f"{done.corrections_left} corrections left behind: no signature covers them")
+    for line in done.refused:
+        print(line, file=sys.stderr)
+    return 1 if done.refused else 0
+
+
+def sign_(options: argparse.Namespace) -> int:
+    """A night's signature."""
+    from enginebench.store import signing
+
+    store = Store(options.store)
+    signed = signing.sign(store, options.night, signing.secret_key(options.key, _password))
+    print(f"signed {len(signed.trials)} trials of night {signed.night} in {store.url}/{signing.FOLDER}")
+    return 0
+
+
+def _password() -> str:
+    """Asked for on a terminal, else a line of standard input, as minisign itself does it."""
+    import getpass
+
+    return getpass.getpass("password of the key: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+
+
+def verify_(options: argparse.Namespace) -> int:
+    """Whether a night is what was signed."""
+    from enginebench.store import signing
+
+    wrong = signing.verify(Store(options.store), options.night, signing.public_key(options.key))
+    for line in wrong:
+        print(line)
+    if not wrong:
+        print(f"night {options.night} is what was signed")
+    return 1 if wrong else 0
 
 
 def import_(options: argparse.Namespace) -> int:
@@ -73,6 +128,26 @@ def import_(options: argparse.Namespace) -> int:
     for row in refused:
         print(f"{options.path}: {row}", file=sys.stderr)
     return 1 if refused else 0
+
+
+def invalidate_(options: argparse.Namespace) -> int:
+    """A trial or run that counts no more."""
+    made = Store(options.store).invalidate(options.what, reason=options.reason, author=_author(options))
+    print(f"{made.what} is invalid from now on, by {made.author}; `enginebench results withdraw {made.id}` undoes it")
+    return 0
+
+
+def withdraw_(options: argparse.Namespace) -> int:
+    """An invalidation taken back."""
+    made = Store(options.store).withdraw(options.id, reason=options.reason, author=_author(options))
+    print(f"the invalidation {made.invalidation} is withdrawn, by {made.author}")
+    return 0
+
+
+def _author(options: argparse.Namespace) -> str:
+    from enginebench import environment
+
+    return environment.person() if options.author is None else str(options.author)
 
 
 def compact_(options: argparse.Namespace) -> int:

@@ -52,12 +52,29 @@ def shipped(folder: str, suffix: str = ".yaml") -> Mapping[str, Path]:
 def read_model(path: Path) -> Model:
     """The model in `path`, its converter's pins read in; raises UserError."""
     model, document = named(Model, path)
+    _check_experts(model, document)
     if isinstance(model.source, PackageSource):
         data = {"name": path.stem, **document.data}
         pins = read_pins(document, ("source", "converter"), model.source.converter)
         data["source"] = {**data["source"], "converter_requirements": pins}
         model = build(Model, document, data)
     return model
+
+
+def _check_experts(model: Model, document: Document) -> None:
+    """Raises UserError where facts of a mixture of experts are missing, or can't be."""
+    facts = {name: getattr(model.architecture, name) for name in ("active_parameters", "experts", "experts_per_token")}
+    given = [name for name, fact in facts.items() if fact is not None]
+    missing = ", ".join(f"`{name}`" for name in facts if name not in given)
+    if given and missing:
+        place = document.place(("architecture", given[0]))
+        raise mistake(place, f"`architecture.{given[0]}` stands without {missing}", "give all three, or none of them")
+    if given and facts["experts_per_token"] > facts["experts"]:
+        raise mistake(
+            document.place(("architecture", "experts_per_token")),
+            f"`architecture.experts_per_token` is {facts['experts_per_token']} of {facts['experts']} experts",
+            "correct one of them",
+        )
 
 
 def read_workload(path: Path) -> Workload:
@@ -73,8 +90,16 @@ def read_workload(path: Path) -> Workload:
 
 
 def read_hardware(path: Path) -> Hardware:
-    """The part in `path`; raises UserError."""
-    return named(Hardware, path)[0]
+    """The part in `path`; raises UserError, also for FLOP/s of a precision that it does not have."""
+    part, document = named(Hardware, path)
+    for name in part.dense_flops_per_s:
+        if name not in part.precisions:
+            raise mistake(
+                document.place(("dense_flops_per_s", name)),
+                f"`dense_flops_per_s.{name}`: the part has no {name}",
+                nearest(name, part.precisions),
+            )
+    return part
 
 
 def hardware(vendor: str, product: str) -> Hardware | None:

@@ -74,6 +74,10 @@ class Hardware:
     """Peak memory bandwidth of one device."""
     precisions: Annotated[tuple[str, ...], MinLen(1)]
     """Precisions the part computes natively."""
+    dense_flops_per_s: Mapping[str, Fact] = field(default_factory=dict)
+    """Precision to the peak of one device's matrix units without sparsity, FLOP/s."""
+    tdp_w: Fact | None = None
+    """Most power that one device is made to draw, W; null: not known here."""
 
 
 @record

@@ -38,6 +38,7 @@ def due(plan: Plan, night: str, fresh: Mapping[str, Set[RunKey]]) -> Due:
                     quality=plan.quality,
                     until=plan.until,
                     chunk_times=plan.chunk_times,
+                    reproduces=None,
                 )
             )
     return Due(attempts=tuple(attempts), runs_due=sum(len(attempt.runs) for attempt in attempts), runs_fresh=runs_fresh)

@@ -14,7 +14,7 @@ _ASSUMED_BANDWIDTH = 1e12
 
 
 def run_seconds(deployment: Deployment, point: Point, part: Hardware | None, measured: Mapping[str, float]) -> float:
-    """Seconds one run takes: the series' median so far, else weights read once a decoding step at peak bandwidth.
+    """Seconds one run takes: the series' median so far, else its active weights read once a step at peak bandwidth.
 
     The second is an upper bound on speed, so the estimate of a series never measured is a lower bound on time.
     """
@@ -22,7 +22,7 @@ def run_seconds(deployment: Deployment, point: Point, part: Hardware | None, mea
     known = measured.get(identity.series)
     if known is not None:
         return known
-    weights = deployment.model.precisions[deployment.precision].weights_bytes
+    weights = deployment.model.step_bytes(deployment.precision)
     bandwidth = part.memory_bandwidth_bytes_per_s.value if part else _ASSUMED_BANDWIDTH
     step_s = weights / (bandwidth * deployment.devices)
     request_s = step_s * point.workload.osl_tokens

@@ -25,17 +25,24 @@ def missing_support(engine: Engine, model: Model, precision: str, vendor: str, p
 
 
 def too_large(deployment: Deployment, device: Accelerator) -> str | None:
-    """Why weights and the KV cache of one longest request exceed the memory; null if they fit."""
-    copies = deployment.parallelism.dp
-    weights = deployment.model.precisions[deployment.precision].weights_bytes
-    cache = deployment.model.kv_bytes_per_token(deployment.precision) * deployment.context_tokens
-    need = (weights + cache) * copies
+    """Why weights and the KV cache of one longest request exceed the memory; null if they fit.
+
+    Every replica has weights and a cache of its own, but experts that expert parallelism spreads over replicas are
+    there once a group of it. Heads of the cache that are fewer than the devices of a split are copied.
+    """
+    model, split = deployment.model, deployment.parallelism
+    weights = model.precisions[deployment.precision].weights_bytes
+    cache = model.kv_bytes(deployment.precision, deployment.context_tokens, split.tp)
+    spread = weights * model.architecture.expert_share()
+    groups = split.dp * split.tp / max(split.tp, split.ep)
+    need = (weights - spread + cache) * split.dp + spread * groups
     have = device.memory_bytes * deployment.devices * USABLE_MEMORY
     if need <= have:
         return None
-    times = f"{copies} × " if copies > 1 else ""
+    times = f"{split.dp} × " if split.dp > 1 else ""
+    once = f", of them experts {groups:g} × {spread / 1e9:.1f} GB" if spread and groups != split.dp else ""
     return (
-        f"{times}(weights {weights / 1e9:.1f} GB + KV cache of one request {cache / 1e9:.1f} GB) need "
+        f"{times}(weights {weights / 1e9:.1f} GB{once} + KV cache of one request {cache / 1e9:.1f} GB) need "
         f"{need / 1e9:.1f} GB; {deployment.devices} × {device.product} has {have / 1e9:.1f} GB of "
         f"{device.memory_bytes * deployment.devices / 1e9:.1f} GB to use"
     )

@@ -9,7 +9,7 @@ from enginebench.provision import endpoint, executable, venv
 from enginebench.provision.prepared import Prepared
 from enginebench.records import ExecutableProvision, Provision, VenvProvision
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "prepare", "present"]
 
 
 def prepare(provision: Provision, cache: Path, say: Callable[[str], None]) -> Prepared:
@@ -22,3 +22,10 @@ def prepare(provision: Provision, cache: Path, say: Callable[[str], None]) -> Pr
     if isinstance(provision, ExecutableProvision):
         return executable.prepare(provision)
     return endpoint.prepare(provision)
+
+
+def present(provision: Provision, cache: Path) -> Prepared | None:
+    """`provision` as `prepare` gives it where nothing must be built for that, else null; raises TrialError likewise."""
+    if isinstance(provision, VenvProvision) and not venv.built(provision, cache):
+        return None
+    return prepare(provision, cache, lambda words: None)

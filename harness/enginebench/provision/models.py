@@ -52,9 +52,7 @@ def fetch(model: Model, cache: Path, say: Callable[[str], None]) -> ReadyModel:
         return _from_hub(source, cache, say)
     if isinstance(source, LocalSource):
         return _from_folder(Path(source.path), cache)
-    # A dummy's tokenizer is made from the vocabulary, which its source does not tell.
-    made_from = [source, model.architecture.vocabulary] if isinstance(source, DummySource) else source
-    path = cache / "models" / f"{model.name}-{content_hash(made_from)}"
+    path = _location(model, source, cache)
     if not (path / _MARKER).exists():
         with only_builder(path, say):
             if not (path / _MARKER).exists():
@@ -66,6 +64,29 @@ def fetch(model: Model, cache: Path, say: Callable[[str], None]) -> ReadyModel:
         return ReadyModel(path=path, revision=None, weights_hash=None, notes=(note,), absent=absent)
     note = f"dequantised from {source.file} of {source.package}"
     return ReadyModel(path=path, revision=source.package, weights_hash=weights_hash, notes=(note,))
+
+
+def present(model: Model, cache: Path) -> ReadyModel | None:
+    """`model` as `fetch` gives it where it is on this machine already, else null; raises TrialError for no folder."""
+    source = model.source
+    if isinstance(source, HubSource):
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import LocalEntryNotFoundError
+
+        try:
+            path = Path(snapshot_download(source.repository, revision=source.revision, local_files_only=True))
+        except (LocalEntryNotFoundError, OSError, ValueError):
+            return None
+        return ReadyModel(path=path, revision=path.name, weights_hash=_known_hash(path, cache))
+    if not isinstance(source, LocalSource) and not (_location(model, source, cache) / _MARKER).exists():
+        return None
+    return fetch(model, cache, lambda words: None)
+
+
+def _location(model: Model, source: PackageSource | DummySource, cache: Path) -> Path:
+    # A dummy's tokenizer is made from the vocabulary, which its source does not tell.
+    made_from = [source, model.architecture.vocabulary] if isinstance(source, DummySource) else source
+    return cache / "models" / f"{model.name}-{content_hash(made_from)}"
 
 
 def _make(

@@ -2,6 +2,7 @@
 
 from enginebench.records.base import Scalar, content_hash, plain, record
 from enginebench.records.calibration import Calibration, CalibrationLevel
+from enginebench.records.correction import Invalidation, Withdrawal
 from enginebench.records.demand import (
     Attempt,
     Job,
@@ -40,6 +41,7 @@ from enginebench.records.quality import (
     Thresholds,
 )
 from enginebench.records.retention import Retention
+from enginebench.records.signing import SignedNight, SignedTrial
 from enginebench.records.stopping import PointStop, Stop, StopFigure, Until
 from enginebench.records.subject import (
     Accelerator,
@@ -53,6 +55,7 @@ from enginebench.records.subject import (
     ExecutableProvision,
     HubSource,
     Inventory,
+    KvLayers,
     LocalSource,
     MetadataAlias,
     Model,
@@ -90,9 +93,11 @@ __all__ = [
     "ForeignPoint",
     "HubSource",
     "Identity",
+    "Invalidation",
     "Inventory",
     "ItemOutcome",
     "Job",
+    "KvLayers",
     "Limit",
     "LmEvalScore",
     "LmEvalTask",
@@ -127,6 +132,8 @@ __all__ = [
     "SameAs",
     "Scalar",
     "Segment",
+    "SignedNight",
+    "SignedTrial",
     "Slo",
     "Steps",
     "Stop",
@@ -137,6 +144,7 @@ __all__ = [
     "Usage",
     "Vendor",
     "VenvProvision",
+    "Withdrawal",
     "Workload",
     "content_hash",
     "drivers",

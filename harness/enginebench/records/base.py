@@ -7,9 +7,13 @@ import json
 from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
+from types import MappingProxyType
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
+LATER: Mapping[str, bool] = MappingProxyType({"later": True})
+"""Metadata of a field that came after ids were stored: left out of JSON and of hashes while it is at its default, so
+that what says nothing new keeps the id that it had."""
 
 Scalar = bool | int | float | str | None
 """What an engine argument can be; `true` a bare flag, `false` its `--no-` form, null leaves the flag out."""
@@ -23,9 +27,13 @@ def record(cls: type[T]) -> type[T]:
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON-ready dicts, lists and scalars; records become dicts of all their fields."""
+    """`value` as JSON-ready dicts, lists and scalars; records become dicts of all their fields but those `LATER` ones
+    that are at their default."""
     if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: plain(getattr(value, item.name)) for item in fields(value)}
+        items = ((item, getattr(value, item.name)) for item in fields(value))
+        return {
+            item.name: plain(held) for item, held in items if not (item.metadata.get("later") and held == item.default)
+        }
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -141,3 +141,6 @@ class Attempt:
     """Whether the arrival of every token-bearing event is kept in `requests.parquet`, some 3.5 bytes an event; always,
     before it was a choice. Figures are made of all of them either way. Not part of the job: what is kept of a run
     changes nothing in it."""
+    reproduces: str | None
+    """Id of the trial or run that is measured again to be compared with; null: measured for its night. Not part of the
+    job. A reproduction is a point of its own, which no night counts as fresh."""

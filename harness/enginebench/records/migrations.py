@@ -53,8 +53,8 @@ def _engine(old: Document) -> Document:
 
 def _job_1_to_2(old: Document) -> Document:
     """Before there was a quality gate none was asked, before there was `until` all runs were measured, and before there
-    was a choice the times of all events were kept."""
-    return {**_with(old, quality=None, until=None, chunk_times=True), "format": "enginebench.job/2"}
+    was a choice the times of all events were kept. None was a reproduction."""
+    return {**_with(old, quality=None, until=None, chunk_times=True, reproduces=None), "format": "enginebench.job/2"}
 
 
 STEPS: Mapping[str, Step] = {

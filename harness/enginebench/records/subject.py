@@ -9,10 +9,31 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, MinLen
 from pydantic import Discriminator
 
-from enginebench.records.base import Scalar, record
+from enginebench.records.base import LATER, Scalar, record
 
 Positive = Annotated[int, Gt(0)]
 Vendor = Literal["cpu", "nvidia", "amd", "tpu"]
+
+
+@record
+class KvLayers:
+    """Layers that keep the same of each token in the KV cache."""
+
+    layers: Positive
+    """How many."""
+    kv_heads: Positive
+    """Heads that tensor parallelism can divide; of a latent or one index key a token, that every device holds: 1."""
+    row_elements: Positive
+    """Elements that a head keeps of a row: K and V, 2 × the head's width; latent rank + rotary width (MLA)."""
+    window_tokens: Positive | None = None
+    """Tokens that are kept, the latest; null: all."""
+    tokens_per_row: Positive = 1
+    """Tokens that a row stands for, more than one where attention is compressed."""
+
+    def elements(self, tokens: int, tp: int) -> int:
+        """Elements that one sequence of so many tokens keeps on all `tp` devices; heads too few for them are copied."""
+        rows = -(-min(tokens, self.window_tokens or tokens) // self.tokens_per_row)
+        return self.layers * rows * self.row_elements * tp * -(-self.kv_heads // tp)
 
 
 @record
@@ -30,13 +51,35 @@ class Architecture:
     kv_heads: Positive
     """Key/value heads a layer (grouped-query attention)."""
     head_dim: Positive
-    """Width of a head."""
+    """Width of a head, as queries and keys have it."""
     vocabulary: Positive
     """Number of token ids."""
     context_tokens: Positive
     """Longest context the model was trained for, tokens."""
     first_text_id: Annotated[int, Ge(0)] = 0
     """Lowest id of an ordinary token; special tokens lie below it."""
+    active_parameters: Positive | None = field(default=None, metadata=LATER)
+    """Weights that one token passes (mixture of experts); null: all."""
+    experts: Positive | None = field(default=None, metadata=LATER)
+    """Routed experts a layer; null: there are none."""
+    experts_per_token: Positive | None = field(default=None, metadata=LATER)
+    """Routed experts that one token passes in a layer; null: there are none."""
+    kv_cache: tuple[KvLayers, ...] = field(default=(), metadata=LATER)
+    """What the KV cache holds, where it is not K and V of every layer, head and token; empty: it is."""
+    state_bytes: Annotated[int, Ge(0)] = field(default=0, metadata=LATER)
+    """What a sequence keeps beside it whatever its length, bytes: the state of linear attention."""
+
+    def kv_layers(self) -> tuple[KvLayers, ...]:
+        """What the KV cache holds: `kv_cache`, else 2 (K and V) × `head_dim` of `kv_heads` in every layer."""
+        plain = KvLayers(layers=self.layers, kv_heads=self.kv_heads, row_elements=2 * self.head_dim)
+        return self.kv_cache or (plain,)
+
+    def expert_share(self) -> float:
+        """Share of the weights that are routed experts, by what of them is not active; 0 where there are none."""
+        active, experts, taken = self.active_parameters, self.experts, self.experts_per_token
+        if active is None or experts is None or taken is None or taken >= experts:
+            return 0.0
+        return min(1.0, (1 - active / self.parameters) * experts / (experts - taken))
 
 
 @record
@@ -121,10 +164,15 @@ class Model:
     facts_from: str
     """Source and date of the architecture's figures."""
 
-    def kv_bytes_per_token(self, precision: str) -> int:
-        """KV-cache bytes one token takes over the whole model: 2 (K and V) × layers × kv_heads × head_dim × bytes."""
+    def kv_bytes(self, precision: str, tokens: int, tp: int = 1) -> int:
+        """Bytes that one sequence of so many tokens keeps on one replica's devices, each layer's on `tp` of them."""
+        elements = sum(one.elements(tokens, tp) for one in self.architecture.kv_layers())
+        return elements * self.precisions[precision].kv_bytes + self.architecture.state_bytes
+
+    def step_bytes(self, precision: str) -> float:
+        """Bytes of weights that a decoding step reads at least: those that are active for one token."""
         a = self.architecture
-        return 2 * a.layers * a.kv_heads * a.head_dim * self.precisions[precision].kv_bytes
+        return self.precisions[precision].weights_bytes * (a.active_parameters or a.parameters) / a.parameters
 
 
 @record

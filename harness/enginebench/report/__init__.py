@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from enginebench.metrics import METRICS
-from enginebench.records import Calibration, Job, identify
+from enginebench.records import Calibration, EngineInfo, Job, VenvProvision, identify
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from enginebench.analysis.again import Compared, Figure
     from enginebench.analysis.power import Need
     from enginebench.night import Planned
     from enginebench.plan import Plan
+    from enginebench.reproduce import Differing, Order
+    from enginebench.store import Correction
 
 SHOWN = ("output_tps_per_accelerator", "interactivity_mean_tps", "ttft_mean_ns", "tpot_mean_ns", "goodput_rps")
 """Metrics of the table of results."""
@@ -76,11 +81,18 @@ def show_points(points: pd.DataFrame, screen: Console, notes: Iterable[str] = ()
         for row in part.sort_values(order).to_dict("records"):
             engine = f"{row['engine']} {row['engine_version']}"
             cells = [_cell(row, name) for name in SHOWN]
-            count = f"{row['starts']}×{figure(row['repeats'] / row['starts'])}"
-            table.add_row(row["workload"], row["load"], engine, count, *cells, quality(row), ", ".join(row["marks"]))
+            count = f"{row['starts']}×{figure(row['repeats'] / row['starts'])}" if row["starts"] else "0"
+            marks = ", ".join([*(["invalid"] if row["invalid"] else []), *row["marks"], *_reproduces(row)])
+            table.add_row(row["workload"], row["load"], engine, count, *cells, quality(row), marks)
         screen.print(table)
         for reason in sorted({reason for reasons in part["quality_reasons"] for reason in reasons}):
             screen.print(f"  quality: {reason}", highlight=False, soft_wrap=True)
+        for row in part[part["invalid_reasons"].map(bool)].sort_values(order).to_dict("records"):
+            what = (
+                f"all runs of {row['workload']} {row['load']}" if row["invalid"] else f"{row['workload']} {row['load']}"
+            )
+            words = f"  invalid, {what}, {row['engine']} {row['engine_version']}: {'; '.join(row['invalid_reasons'])}"
+            screen.print(words, highlight=False, markup=False, soft_wrap=True)
         told = zip(part["engine"], part["engine_version"], part["quality_lm_eval"], strict=True)
         for line in sorted({f"{name} {version}: {words}" for name, version, found in told for words in found}):
             screen.print(f"  lm-eval, {line}", highlight=False, soft_wrap=True)
@@ -103,6 +115,16 @@ def quality(row: Mapping[Hashable, Any]) -> str:
     verdict = "failed" if row["failed_quality"] else "passed" if passed is not None and bool(passed) else ""
     known = score is not None and score == score
     return " ".join(filter(None, [f"{score:.2f}" if known else "", verdict])) or "–"
+
+
+def _reproduces(row: Mapping[Hashable, Any]) -> list[str]:
+    """That a point or run was measured again to be compared, if so."""
+    return [f"reproduces {row['reproduces']}"] if isinstance(row["reproduces"], str) else []
+
+
+def _invalid(run: Mapping[Hashable, Any]) -> list[str]:
+    """Why a run counts no more, if so."""
+    return [f"invalid: {run['invalid']}"] if run.get("invalid") else []
 
 
 def _cell(row: Mapping[Hashable, Any], name: str) -> str:
@@ -227,9 +249,19 @@ def show_runs(runs: pd.DataFrame, screen: Console) -> None:
             str(row["load"]),
             str(row["repeat"]),
             *(figure(row[name] * METRICS[name].scale) for name in shown),
-            ", ".join(row["marks"]),
+            escape(", ".join([*row["marks"], *_reproduces(row), *_invalid(row)])),
         )
     screen.print(table)
+
+
+def show_corrections(corrections: Sequence[Correction], screen: Console) -> None:
+    """A line an invalidation, with its id, which `results withdraw` asks for, and what became of it."""
+    for one in corrections:
+        made, back = one.invalidation, one.withdrawal
+        words = f"invalidation {made.id} of {made.what}, {made.made_utc[:10]}: {made.words()}"
+        if back is not None:
+            words += f"; withdrawn {back.made_utc[:10]}: {back.reason} ({back.author})"
+        screen.print(words, highlight=False, markup=False, soft_wrap=True)
 
 
 def show_calibration(found: Calibration, screen: Console) -> None:
@@ -253,3 +285,74 @@ def show_calibration(found: Calibration, screen: Console) -> None:
         verdict = "exact" if one.exact() else f"{one.failed_requests} failed" if one.failed_requests else "not exact"
         table.add_row(str(one.concurrency), str(one.requests), *words, verdict)
     screen.print(table)
+
+
+def server_command(engine: EngineInfo | None) -> str | None:
+    """The server's command with the variables set for it, for a shell; null where enginebench started none."""
+    if engine is None or not engine.argv:
+        return None
+    variables = "".join(f"{name}={shlex.quote(value)} " for name, value in engine.environment.items())
+    return variables + shlex.join(engine.argv)
+
+
+def show_order(todo: Order, screen: Console) -> None:
+    """What will be measured again: the job, the engine's pins, the recorded command, what is not as it was."""
+
+    def say(words: str) -> None:
+        screen.print(words, highlight=False, markup=False, soft_wrap=True)
+
+    job, provision = todo.attempt.job, todo.attempt.job.deployment.provision
+    d = job.deployment
+    say(f"{todo.what}, measured in night {todo.recorded.attempt.night} on {todo.recorded.environment.host}:")
+    say(f"  job {job.id}: {d.model.name}, {d.precision}, {d.parallelism.label()} on {d.devices} × {d.product}")
+    points = [job.points[point].label() for point in sorted({key.point for key in todo.attempt.runs})]
+    say(f"  {len(todo.attempt.runs)} runs of {', '.join(points)}, seed {job.seed}")
+    say(f"  engine: {d.engine} {d.engine_version}")
+    if isinstance(provision, VenvProvision):
+        say(f"  pins: {' '.join(provision.pins)}")
+    else:
+        say(f"  by {provision.kind}: {provision.url if provision.kind == 'endpoint' else provision.executable}")
+    say(f"  server command, as it was: {server_command(todo.recorded.engine) or 'none: enginebench started no server'}")
+    say("Not as it was:" if todo.differs else "Nothing that is known here differs.")
+    show_differing(todo.differs, screen)
+    for one in todo.unknown:
+        say(f"  known later: {one}")
+
+
+def show_differing(differs: Sequence[Differing], screen: Console) -> None:
+    """A line a thing that is not as it was."""
+    for one in differs:
+        words = f"  {one.what}: recorded {one.recorded}, here {one.here}"
+        screen.print(words, highlight=False, markup=False, soft_wrap=True)
+
+
+def show_compared(compared: Sequence[Compared], screen: Console) -> None:
+    """A table of figures recorded and measured again: those of every table of results, and all that lie apart."""
+    table = Table(title="Recorded and again (95 % intervals over the repeats of each start, or within its one run)")
+    table.add_column("point", no_wrap=True)
+    table.add_column("metric")
+    for name in ("recorded", "again", "again / recorded"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    shown = [one for one in compared if one.metric in SHOWN or one.beyond]
+    for one in shown:
+        metric = METRICS[one.metric]
+        sides = [_figure(side, metric.scale) for side in (one.recorded, one.again)]
+        words = "beyond both intervals" if one.beyond else ""
+        table.add_row(one.point, f"{metric.title} ({metric.unit})", *map(escape, sides), figure(one.ratio), words)
+    screen.print(table)
+    beyond = sum(one.beyond for one in compared)
+    screen.print(
+        f"{len(compared)} figures compared, {beyond} of them apart by more than both intervals, "
+        f"{len(compared) - len(shown)} not shown. One start against one start is no verdict: neither interval covers "
+        "what a restart does, and of many figures some lie apart by chance.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _figure(one: Figure, scale: float) -> str:
+    words = figure(None if one.value is None else one.value * scale)
+    if one.low is None or one.high is None:
+        return words
+    return f"{words} [{figure(one.low * scale)}, {figure(one.high * scale)}]"

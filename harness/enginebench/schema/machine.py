@@ -6,12 +6,21 @@ import json
 from typing import Any
 
 from enginebench.metrics import METRICS
-from enginebench.records import Attempt, Calibration, ForeignPoint, Manifest, Result
+from enginebench.records import (
+    Attempt,
+    Calibration,
+    ForeignPoint,
+    Invalidation,
+    Manifest,
+    Result,
+    SignedNight,
+    Withdrawal,
+)
 from enginebench.records.units import unit_of
 from enginebench.schema.declared import described, records_in, summary
 from enginebench.store.export import units
 
-STORED = (Result, Attempt, Manifest, Calibration, ForeignPoint)
+STORED = (Result, Attempt, Manifest, Invalidation, Withdrawal, SignedNight, Calibration, ForeignPoint)
 """What a stored JSON file can be; its `format` says which."""
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -58,8 +67,9 @@ def json_schema() -> str:
         "$schema": DIALECT,
         "title": "enginebench",
         "description": "A stored JSON file of enginebench: result.json, job.json, manifests/….json, "
-        "calibrations/….json or a line of foreign/….jsonl, of the newest version. Units are in the names and under "
-        "`x-unit`; null means that a value could not be had, and is never written as 0.",
+        "invalidations/….json, signatures/….json, calibrations/….json or a line of foreign/….jsonl, of the newest "
+        "version. Units are in the names and under `x-unit`; null means that a value could not be had, and is never "
+        "written as 0.",
         "oneOf": [refs[kind, "validation"] for kind in STORED],
         "$defs": definitions,
     }

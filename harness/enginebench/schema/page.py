@@ -9,7 +9,16 @@ from pathlib import Path
 from string import Template
 
 from enginebench.errors import FAILURE_CLASSES
-from enginebench.records import Calibration, Failure, ForeignPoint, Manifest, Result
+from enginebench.records import (
+    Calibration,
+    Failure,
+    ForeignPoint,
+    Invalidation,
+    Manifest,
+    Result,
+    SignedNight,
+    Withdrawal,
+)
 from enginebench.schema.declared import described, json_type, records_in, summary
 from enginebench.store.columns import COLUMNS
 from enginebench.store.frames import runs_frame
@@ -33,6 +42,8 @@ def document() -> str:
         result="\n\n".join(map(_section, result)),
         calibration="\n\n".join(_section(one) for one in records_in(Calibration, result) if one not in result),
         manifest="\n\n".join(_section(one) for one in records_in(Manifest, result) if one not in result),
+        corrections="\n\n".join(map(_section, (Invalidation, Withdrawal))),
+        signature="\n\n".join(map(_section, records_in(SignedNight))),
         foreign="\n\n".join(_section(one) for one in records_in(ForeignPoint, result) if one not in result),
         **{name: _columns(columns) for name, columns in tables.items()},
     )

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import math
-import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from enginebench.analysis.points import summarise_points
 from enginebench.metrics import METRICS
-from enginebench.records import Result, plain
-from enginebench.report import MEANINGS
+from enginebench.records import Invalidation, Result, plain
+from enginebench.report import MEANINGS, server_command
 from enginebench.store import Store
 
 _IDENTITY = (
     "night engine engine_version model precision product devices parallelism workload load load_kind concurrency "
     "rate_rps host series curve lineage version version_label driver starts repeats left_out marked marks varies "
-    "trials dummy_weights failed_quality quality_passed quality_score quality_reasons"
+    "trials dummy_weights failed_quality quality_passed quality_score quality_reasons "
+    "reproduces invalid invalid_reasons"
 )
 
 
@@ -24,13 +24,15 @@ def collect(store: Store) -> dict[str, Any]:
     """All that the pages show; the same store gives the same data. Nulls stay nulls."""
     runs = store.runs()
     points = summarise_points(runs)
+    invalid = {row["run"]: row["invalid"] for row in runs[["run", "invalid"]].to_dict("records")}
+    holding = [one.invalidation for one in store.corrections() if one.withdrawal is None]
     newest = None if runs.empty else runs["started_utc"].max().isoformat()
     return {
         "newest_utc": newest,
         "metrics": {name: plain(metric) for name, metric in METRICS.items()},
         "meanings": dict(MEANINGS),
         "points": [_point(row) for row in points.to_dict("records")],
-        "trials": [_trial(result, store) for result in store.results()],
+        "trials": [_trial(result, store, holding, invalid) for result in store.results()],
     }
 
 
@@ -55,20 +57,21 @@ def _point(row: Mapping[Any, Any]) -> dict[str, Any]:
     return point
 
 
-def _trial(result: Result, store: Store) -> dict[str, Any]:
+def _trial(result: Result, store: Store, holding: Sequence[Invalidation], invalid: Mapping[str, str]) -> dict[str, Any]:
     job = result.attempt.job
     engine = result.engine
-    variables = "" if engine is None else "".join(f"{k}={shlex.quote(v)} " for k, v in engine.environment.items())
     return {
         "trial": result.trial,
         "night": result.attempt.night,
         "status": result.status,
         "stage": result.stage,
         "failure": plain(result.failure),
+        "reproduces": result.attempt.reproduces,
+        "invalid": sorted({one.words() for one in holding if one.what == result.trial}),
         "quality": plain(result.quality),
         "label": f"{job.deployment.model.name} on {job.deployment.engine} {job.deployment.engine_version}",
         "repeat_command": f"enginebench reproduce {result.trial} --store {store.url}",
-        "server_command": None if engine is None or not engine.argv else variables + shlex.join(engine.argv),
+        "server_command": server_command(engine),
         "environment": plain(result.environment),
         "engine": None
         if engine is None
@@ -81,6 +84,7 @@ def _trial(result: Result, store: Store) -> dict[str, Any]:
                 "started_utc": run.started_utc,
                 "duration_s": round(run.duration_ns / 1e9, 3),
                 "marks": list(run.marks),
+                "invalid": invalid.get(run.id, ""),
                 "usage": plain(run.usage),
                 "metrics": {name: _shown(run.metrics.get(name), METRICS[name].scale) for name in METRICS},
                 "absent": dict(run.absent),

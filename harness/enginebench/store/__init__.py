@@ -4,7 +4,19 @@ The only writer of results.
 """
 
 from enginebench.store.compact import Compacted
+from enginebench.store.corrections import Correction
 from enginebench.store.export import export, export_as
 from enginebench.store.store import FILTERS, Ingested, Store
+from enginebench.store.taking import Taken, take_in
 
-__all__ = ["FILTERS", "Compacted", "Ingested", "Store", "export", "export_as"]
+__all__ = [
+    "FILTERS",
+    "Compacted",
+    "Correction",
+    "Ingested",
+    "Store",
+    "Taken",
+    "export",
+    "export_as",
+    "take_in",
+]

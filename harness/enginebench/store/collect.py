@@ -6,7 +6,7 @@ import time
 from datetime import UTC, datetime
 
 from enginebench.records import Manifest
-from enginebench.store import compact, foreign, manifests
+from enginebench.store import compact, corrections, foreign, manifests
 from enginebench.store.place import ASIDE, Found, Place
 from enginebench.store.view import MARKER, home, nights
 
@@ -21,7 +21,7 @@ def collect(place: Place, older_than_s: float) -> tuple[str, ...]:
     removed = _folders(place, limit) + _manifests(place, limit)
     named = {part.path for one in manifests.sequences(place) for part in manifests.read(place, one).parts}
     removed += [_remove(place, one) for one in place.find(compact.FOLDER) if _old(one, limit) and one.name not in named]
-    for folder in (foreign.FOLDER, manifests.FOLDER, "calibrations"):
+    for folder in (foreign.FOLDER, manifests.FOLDER, corrections.FOLDER, "calibrations", "signatures"):
         removed += [_remove(place, one) for one in place.find(folder) if _old(one, limit) and ASIDE in one.name]
     return tuple(removed)
 

@@ -49,6 +49,7 @@ COLUMNS: dict[str, str] = {
     "harness_commit": "commit of enginebench; null: not a checkout",
     "host": "host name",
     "dummy_weights": "weights were made up",
+    "reproduces": "trial or run that was measured again to be compared with; null: measured for its night",
     "quality_passed": "whether the trial's server answers right; null: not judged",
     "quality_score": "share of questions answered right, the worse of before and after the load; null: none asked",
     "quality_kl_nats": "KL divergence from the reference, nats a token, the worse pass; null: not had",
@@ -58,7 +59,12 @@ COLUMNS: dict[str, str] = {
     "quality_reasons": "why the gate failed or did not judge; empty: it passed, or was not there",
     "quality_lm_eval": "scores of lm-eval's tasks, in words; empty: none was asked",
 }
-"""Column of the table of runs to its meaning; a column for each metric follows them."""
+"""Column of the table of runs to its meaning; `OVERLAID` and a column for each metric follow them."""
+
+OVERLAID: dict[str, str] = {
+    "invalid": "why the run counts no more, and who says so; empty: it counts",
+}
+"""Column to its meaning, of those that are not in results or parts but come over them where the table is read."""
 
 FAILURE_COLUMNS: dict[str, str] = {
     **{name: COLUMNS[name] for name in ("night", "trial", "job_id", "engine", "engine_version", "model", "status")},

@@ -11,7 +11,7 @@ from enginebench.errors import mistake
 from enginebench.metrics import METRICS
 from enginebench.records.units import unit_of
 from enginebench.store import vllm_json
-from enginebench.store.columns import COLUMNS, FAILURE_COLUMNS
+from enginebench.store.columns import COLUMNS, FAILURE_COLUMNS, OVERLAID
 from enginebench.store.openmetrics import openmetrics
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def arrow_table(frame: pd.DataFrame) -> Any:
     known = units(frame.columns)
     fields = []
     for name, dtype in zip(frame.columns, frame.dtypes.astype(str), strict=True):
-        words = METRICS[name].title if name in METRICS else (COLUMNS | FAILURE_COLUMNS)[name]
+        words = METRICS[name].title if name in METRICS else (COLUMNS | OVERLAID | FAILURE_COLUMNS)[name]
         metadata = {"meaning": words} | ({"unit": known[name]} if name in known else {})
         fields.append(pa.field(name, _arrow_type(name, dtype), metadata=metadata))
     return pa.Table.from_pandas(frame, schema=pa.schema(fields), preserve_index=False)

@@ -116,6 +116,7 @@ def _points(result: Result) -> tuple[Mapping[str, Any], ...]:
         "harness_commit": result.environment.harness_commit,
         "host": result.environment.host,
         "dummy_weights": isinstance(d.model.source, DummySource),
+        "reproduces": result.attempt.reproduces,
         **_quality(result.quality),
     }
     return tuple(

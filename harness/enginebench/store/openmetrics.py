@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 LABELS = (
     *("run", "trial", "night", "grid", "series", "host", "engine", "engine_version", "model", "precision", "product"),
     *("devices", "parallelism", "workload", "load", "start", "repeat", "quality_passed", "marks"),
+    *("reproduces", "invalid"),
 )
 """Columns that tell a sample what it is of; null is an empty label, which is to Prometheus the same as none."""
 FIGURES = (

@@ -7,27 +7,43 @@ object store, and a crash leaves only files that nobody reads.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from enginebench import tables
-from enginebench.errors import mistake
-from enginebench.records import Calibration, ForeignPoint, Result, Retention, RunKey, Until, record
+from enginebench.errors import Mistake, UserError, mistake
+from enginebench.metrics import METRICS
+from enginebench.records import (
+    Calibration,
+    ForeignPoint,
+    Invalidation,
+    Result,
+    Retention,
+    Run,
+    RunKey,
+    Until,
+    Withdrawal,
+    record,
+)
 from enginebench.records.files import from_json, to_json
 from enginebench.store import collect, compact, foreign, manifests, parts, prune
+from enginebench.store.columns import COLUMNS, OVERLAID
+from enginebench.store.corrections import Correction, Corrections, overlay
 from enginebench.store.place import Place
 from enginebench.store.rows import ORDER
-from enginebench.store.view import MARKER, View, home, nights
+from enginebench.store.view import FILE_NAME, MARKER, View, home, nights
 
 if TYPE_CHECKING:
     import pandas as pd
 
 FILTERS = ("night", "grid", "engine", "engine_version", "model", "workload", "status", "host", "trial", "job_id")
 """Columns of the table of runs that can be filtered on."""
-_FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:+@-]*")
+
+
+class NotStored(UserError):
+    """A trial or run that is asked for is not in the store."""
 
 
 @record
@@ -52,12 +68,19 @@ class Store:
         self.local = self.place.local
         """The folder; null for an object store."""
         self._manifest = manifests.NONE
+        self._corrections = Corrections(self.place)
 
     def view(self, *, only: Sequence[str] | None = None) -> View:
         """What is stored now, of all nights or of those in `only`."""
         view = View(self.place, self._manifest, only=only)
         self._manifest = view.manifest
         return view
+
+    def holds_trials(self) -> bool:
+        """Whether anything was ever stored at the place, or an object store is named."""
+        return self.local is None or any(
+            name == manifests.FOLDER or name.startswith("night=") for name in self.place.folders()
+        )
 
     def ingest(self, folder: Path) -> Ingested:
         """Copy a finished trial directory in; the same again changes nothing.
@@ -71,12 +94,12 @@ class Store:
         result = from_json(Result, content, str(marker))
         night, trial = result.attempt.night, result.trial
         for name in (night, trial):
-            if not _FILE_NAME.fullmatch(name):
+            if not FILE_NAME.fullmatch(name):
                 raise mistake(str(marker), f"`{name}` cannot name a folder", "take a file that enginebench wrote")
         for kind in tables.COLUMNS:
             if (table := folder / f"{kind}.parquet").is_file():
                 tables.read_table(table, kind, columns=())
-        stored = self._stored(night, trial)
+        stored = self.stored(night, trial)
         if stored is None:
             for path in sorted(path for path in folder.rglob("*") if path.is_file() and path != marker):
                 self.place.write(f"{home(night, trial)}/{path.relative_to(folder).as_posix()}", path)
@@ -87,7 +110,7 @@ class Store:
             raise mistake(str(folder), f"trial {trial} is stored with other content", "never edit a result")
         return Ingested(trial=trial, taken=False)
 
-    def _stored(self, night: str, trial: str) -> bytes | None:
+    def stored(self, night: str, trial: str) -> bytes | None:
         """The stored `result.json` of a trial; null where there is none."""
         try:
             return self.place.read(f"{home(night, trial)}/{MARKER}")
@@ -109,6 +132,21 @@ class Store:
         assert content is not None
         return from_json(Result, content, f"{self.url}: trial {trial}")
 
+    def measured(self, what: str) -> tuple[Result, Run | None]:
+        """The stored result of a trial, or that of a run's trial and the run; raises UserError if there is none."""
+        # A run's id is its trial's with point and repeat behind it.
+        for trial in dict.fromkeys((what, what.rsplit(".", 2)[0])):
+            try:
+                result = self.result(trial)
+            except NotStored:
+                continue
+            run = next((run for run in result.runs if run.id == what), None)
+            if run is not None or trial == what:
+                return result, run
+        raise NotStored(
+            Mistake(place=self.url, problem=f"no trial or run `{what}`", remedy="see `enginebench results list`")
+        )
+
     def _found(self, trial: str) -> tuple[View, str]:
         """A look at the store in which the trial is, and its night; raises UserError where it is not stored."""
         for night in nights(self.place):
@@ -118,47 +156,52 @@ class Store:
         for night, ids in view.manifest.trials.items():
             if trial in ids:
                 return view, night
-        raise mistake(self.url, f"no trial `{trial}`", "see `enginebench results list`")
+        raise NotStored(Mistake(place=self.url, problem=f"no trial `{trial}`", remedy="see `enginebench results list`"))
 
     def fetch(self, trial: str, folder: Path) -> None:
         """Write a stored trial's files into a new `folder`, as it was; raises UserError if it is not stored."""
         view, night = self._found(trial)
-        folder.mkdir(parents=True)
-        for table in view.tables(night, trial):
-            found = view.table(night, trial, table)
-            if found is not None:
-                tables.write_table(found, folder / f"{table}.parquet")
-        # The marker last, as whoever made the folder first wrote it.
-        for name, content in sorted(view.other_files(night, trial).items(), key=lambda one: one[0] == MARKER):
-            (folder / name).parent.mkdir(exist_ok=True)
-            (folder / name).write_bytes(content)
+        view.fetch(night, trial, folder)
 
     def done(self, job_id: str, since: datetime, until: Until | None = None) -> frozenset[RunKey]:
         """Runs of a job measured at or after `since`, however their trial ended, and by `until` those not needed.
 
-        A run is not needed once its point has ended since then as `until` asks.
+        A run is not needed once its point has ended since then as `until` asks. Runs that were invalidated, which also
+        takes away what their point's end stood on, and reproductions are none.
         """
         keys: set[RunKey] = set()
+        holding = self._corrections.holding()
         for trial in sorted(set(self.runs(columns=("trial",), job_id=job_id)["trial"])):
             result = self.result(trial)
+            if result.attempt.reproduces is not None:
+                continue
+            invalid = [run for run in result.runs if trial in holding or run.id in holding]
             fresh = [run for run in result.runs if datetime.fromisoformat(run.started_utc) >= since]
+            fresh = [run for run in fresh if run not in invalid]
             keys |= {RunKey(point=run.point, repeat=run.repeat) for run in fresh}
             ended = {one.point for one in result.stops if until is not None and until.met_by(one.stop)}
-            ended &= {run.point for run in fresh}
+            ended = (ended & {run.point for run in fresh}) - {run.point for run in invalid}
             keys |= {key for key in result.attempt.job.run_keys() if key.point in ended}
         return frozenset(keys)
 
     def runs(self, columns: Sequence[str] | None = None, **filters: str) -> pd.DataFrame:
         """One row a run: what it was, where it ran, and its metrics in the unit that their names end with.
 
-        All columns, or those named. Raises UserError for a filter that is not one of FILTERS.
+        All columns, or those named; `invalid` as corrections have it now. Raises UserError for a filter that is not
+        one of FILTERS.
         """
         from enginebench.store.frames import runs_frame
 
         unknown = [name for name in filters if name not in FILTERS]
         if unknown:
             raise mistake(f"filter `{unknown[0]}`", "no such filter", f"known: {', '.join(FILTERS)}")
-        return self._derived("runs", runs_frame, columns, filters)
+        asked = [*COLUMNS, *OVERLAID, *METRICS] if columns is None else list(columns)
+        if "invalid" not in asked:
+            return self._derived("runs", runs_frame, asked, filters)
+        stored = [name for name in dict.fromkeys([*asked, "trial", "run"]) if name not in OVERLAID]
+        runs = self._derived("runs", runs_frame, stored, filters)
+        runs["invalid"] = overlay(runs, self._corrections.holding())
+        return runs.astype({"invalid": "str"})[asked]
 
     def failures(self) -> pd.DataFrame:
         """One row a trial that failed or was interrupted."""
@@ -236,6 +279,23 @@ class Store:
     def foreign(self) -> Iterator[ForeignPoint]:
         """Every kept point of other tools, by tool and identity; raises UserError naming a file that can't be read."""
         yield from foreign.kept(self.place)
+
+    def invalidate(self, what: str, *, reason: str, author: str) -> Invalidation:
+        """Let a trial or run count no more, be it compacted or not; raises UserError if it is not stored."""
+        self.measured(what)
+        return self._corrections.invalidate(what, reason=reason, author=author)
+
+    def withdraw(self, invalidation: str, *, reason: str, author: str) -> Withdrawal:
+        """Let what an invalidation hides count again; raises UserError for an unknown one, and the second time."""
+        return self._corrections.withdraw(invalidation, reason=reason, author=author)
+
+    def add_corrections(self, corrections: Sequence[Correction]) -> int:
+        """Take in another store's; gives how many records of them were not here."""
+        return self._corrections.add(corrections)
+
+    def corrections(self) -> tuple[Correction, ...]:
+        """Every invalidation, oldest first, and its withdrawal."""
+        return self._corrections.all()
 
     def compact(self) -> compact.Compacted:
         """Gather finished nights' trials in big Parquet files; what is read stays the same."""

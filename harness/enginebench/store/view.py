@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from enginebench.errors import mistake
@@ -10,12 +12,16 @@ from enginebench.records import Manifest, Result
 from enginebench.records.files import from_json
 from enginebench.store import manifests, parts
 from enginebench.store.place import ASIDE, Place
-from enginebench.tables import COLUMNS, Kind
+from enginebench.tables import COLUMNS, Kind, write_table
 
 MARKER = "result.json"
 """The file that makes a trial's folder whole: written last."""
 _TABLES: Mapping[str, Kind] = {f"{table}.parquet": table for table in COLUMNS}
 """File of a trial to the table in it."""
+
+
+FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:+@-]*")
+"""What a night, a trial and a file of one can be called: nothing that leads out of a folder."""
 
 
 def home(night: str, trial: str) -> str:
@@ -56,6 +62,30 @@ class View:
             if MARKER in names and trial not in compacted:
                 self.loose[trial] = night
                 self.files[trial] = names
+
+    def all(self) -> Mapping[str, str]:
+        """Trial to night, of every trial."""
+        compacted = {trial: night for night, ids in self.manifest.trials.items() for trial in ids}
+        return {**compacted, **self.loose}
+
+    def trials(self, night: str) -> list[str]:
+        """Ids of a night's trials, sorted."""
+        return sorted({*self.manifest.trials.get(night, ()), *(one for one, its in self.loose.items() if its == night)})
+
+    def fetch(self, night: str, trial: str, folder: Path) -> None:
+        """Write a trial's files into a new `folder`, as it was; raises UserError for a name that leads elsewhere."""
+        folder.mkdir(parents=True)
+        for table in self.tables(night, trial):
+            found = self.table(night, trial, table)
+            if found is not None:
+                write_table(found, folder / f"{table}.parquet")
+        # The marker last, as whoever made the folder first wrote it.
+        for name, content in sorted(self.other_files(night, trial).items(), key=lambda one: one[0] == MARKER):
+            if not all(FILE_NAME.fullmatch(part) for part in name.split("/")):
+                # Another store may hold anything.
+                raise mistake(self.place.url, f"trial {trial} has a file `{name}`", "take no trial that does")
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes(content)
 
     def parts(self, table: str, night: str | None = None) -> list[str]:
         """Where the parts of a table lie, all or those that have trials of a night."""

@@ -31,12 +31,12 @@ def lines(store: Store, runs: pd.DataFrame) -> Iterator[str]:
         result = store.result(str(trial))
         requests = _requests(store, result.attempt.night, str(trial))
         known = {run.id: run for run in result.runs}
-        for name in rows["run"]:
-            yield json.dumps(_object(result, known[name], requests.get(name)), allow_nan=False)
+        for name, invalid in zip(rows["run"], rows["invalid"], strict=True):
+            yield json.dumps(_object(result, known[name], requests.get(name), invalid), allow_nan=False)
 
 
-def _object(result: Result, run: Run, requests: tuple[Request, ...] | None) -> dict[str, Any]:
-    """One run; `requests` is null where the store keeps none of it any more."""
+def _object(result: Result, run: Run, requests: tuple[Request, ...] | None, invalid: str) -> dict[str, Any]:
+    """One run; `requests` is null where the store keeps none of it any more, `invalid` empty where it counts."""
     deployment, point = result.attempt.job.deployment, result.attempt.job.points[run.point]
     goodput_rps = run.metrics.get("goodput_rps")
     measured = vllm_keys.Measured(requests=requests or (), duration_ns=run.duration_ns, goodput_rps=goodput_rps)
@@ -66,6 +66,8 @@ def _object(result: Result, run: Run, requests: tuple[Request, ...] | None) -> d
         "metrics": plain(run.metrics),
         "absent": plain(run.absent),
         "marks": list(run.marks),
+        "invalid": invalid,
+        "reproduces": result.attempt.reproduces,
     }
     return {**head, **counted, **vllm_keys.stored(run.metrics, deployment.devices), "enginebench": told}
 

@@ -39,6 +39,7 @@ Stage = Literal["provision", "model", "start", "quality", "warmup", "measure", "
 class State:
     """What is known of a trial so far; on disk at every change, so that a kill loses nothing."""
 
+    format: Literal["enginebench.state/1"] = "enginebench.state/1"
     trial: str
     attempt: Attempt
     environment: Environment
