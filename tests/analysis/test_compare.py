@@ -241,7 +241,7 @@ def test_p_of_many_is_corrected_by_benjamini_and_hochberg():
     rows = sentenced([a_row(0.006), a_row(0.5)], 0.02)
     assert [one.p_adjusted for one in rows] == [pytest.approx(0.012), 0.5]
     assert rows[0].verdict == "insufficient"
-    assert rows[0].why == "p 0.012 after correction for many, more than 0.01"
+    assert rows[0].why == "p is above 0.01"
     assert sentenced([a_row(0.006), a_row(0.009)], 0.02)[0].verdict == "better"
     assert sentenced([], 0.02) == ()
 
@@ -275,6 +275,13 @@ def test_a_point_on_no_curve_counts_and_one_on_a_curve_does_not():
     assert found.outcome() == "no change"
     runs["load_kind"] = np.where(noisy, "open", "closed")
     assert of(runs, SPEED).outcome() == "insufficient"
+
+
+def test_loads_are_told_from_the_lowest_up_open_ones_last():
+    runs = simulated()
+    runs["load_kind"] = np.where(runs["load"] == "c2", "open", "closed")
+    shuffled = runs.sample(frac=1, random_state=3)
+    assert [one.load for one in of(shuffled).points] == ["c1", "c4", "c8", "c16", "c2"]
 
 
 def test_two_recipes_that_read_alike_are_told_apart():

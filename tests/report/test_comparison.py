@@ -70,11 +70,11 @@ def test_the_foot_counts_and_says_how_it_was_judged(found, shown):
 def test_markdown_is_whole_tables_with_the_points_folded_away(found):
     lines = markdown(found).splitlines()
     assert lines[0] == "### worse: B `engine_version=1.1` against A `engine_version=1.0`"
-    assert "- host: here → there\\|&lt;b>" in lines
+    assert "  - host: here → there\\|&lt;b>" in lines
     tables = [line for line in lines if line.startswith("|")]
     assert {len(re.findall(r"(?<!\\)\|", line)) for line in tables} == {9}
     assert len(tables) == len(found.judged()) + 4
-    assert sum("**worse**" in line for line in tables) == 24
+    assert sum(line.endswith(" | **worse** |") for line in tables) == 24
     assert (lines.count("</details>"), sum(line.startswith("<details>") for line in lines)) == (1, 1)
 
 

@@ -185,7 +185,7 @@ def _verdict(of: Judged, one: Estimate, p: float | None, margin: float) -> tuple
         return "insufficient", f"the interval holds 1 and more than ±{margin * 100:g} %"
     if not great:
         return "insufficient", f"differs by less than {margin * 100:g} %, though that is not sure"
-    return "insufficient", f"p {p:.2g} after correction for many, more than {FALSE_SHARE:g}"
+    return "insufficient", f"p is above {FALSE_SHARE:g}"
 
 
 def _some(runs: pd.DataFrame, one: Slice) -> pd.DataFrame:

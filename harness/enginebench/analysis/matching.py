@@ -160,7 +160,7 @@ def _key(asked: frozenset[str]) -> list[str]:
 
 
 def _sides(runs: pd.DataFrame) -> list[Side]:
-    first = runs.drop_duplicates("series")
+    first = runs.drop_duplicates("series").sort_values(["model", "workload", "load_kind", "concurrency", "rate_rps"])
     return [Side(series=row["series"], row={str(key): row[key] for key in row}) for row in first.to_dict("records")]
 
 

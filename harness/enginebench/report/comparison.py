@@ -38,14 +38,14 @@ def show_comparison(found: Comparison, screen: Console) -> None:
 
 def markdown(found: Comparison) -> str:
     """The same for a pull request; the points folded away."""
-    lines = [f"### {_summary(found)}", "", *(f"- {_safe(line)}" for line in _head(found)[1:]), ""]
+    lines = [f"### {_summary(found)}", "", *map(_bullet, _head(found)[1:]), ""]
     for title, rows in (("Curves", found.curves), ("Points", found.points)):
         if not rows:
             continue
         folded = title == "Points" and bool(found.curves)
         lines += [f"<details><summary>{title}: {counted(rows)}</summary>" if folded else f"#### {title}", ""]
         lines += [f"| {' | '.join(_TITLES)} |", f"|{'---|' * len(_TITLES)}"]
-        lines += [f"| {' | '.join(_bold(_safe(cell), one) for cell in _cells(one))} |" for one in rows]
+        lines += [f"| {' | '.join([*map(_safe, _cells(one)[:-1]), _bold(one)])} |" for one in rows]
         lines += ["", *(["</details>", ""] if folded else [])]
     return "\n".join([*lines, *(f"{_safe(line)}  " for line in _foot(found))]) + "\n"
 
@@ -110,8 +110,13 @@ def _cells(one: Judged) -> tuple[str, ...]:
     return one.subject, one.load, metric, ratio, interval, p, starts + df, verdict
 
 
-def _bold(cell: str, one: Judged) -> str:
-    return f"**{cell}**" if cell and one.verdict in ("worse", "better") else cell
+def _bullet(line: str) -> str:
+    return f"{'  ' if line.startswith(' ') else ''}- {_safe(line)}"
+
+
+def _bold(one: Judged) -> str:
+    words = _safe(_cells(one)[-1])
+    return f"**{words}**" if one.verdict in ("worse", "better") else words
 
 
 def _safe(text: str) -> str:
