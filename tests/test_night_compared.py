@@ -62,4 +62,5 @@ def test_an_engine_whose_tokens_take_three_times_as_long_is_worse_and_the_plan_k
         assert told.rstrip().endswith("; this grid has 3.")
         told = plan(night, "detect: 0.9\n")
         enough = int(re.search(r"detect 90 %: this grid has 3, enough for (\d) of the 2 points", told).group(1))
-        assert enough + len(re.findall(r"^  tiny .* needs (?:more than )?\d+ starts: .* from start to start", told, re.MULTILINE)) == 2
+        short = r"^  tiny .* needs (?:more than )?\d+ starts: .* from start to start"
+        assert enough + len(re.findall(short, told, re.MULTILINE)) == 2
