@@ -25,6 +25,8 @@ OPTIONS = {
         *("--slo", "--until", "--find-limit", "--max-seconds"),
         *("--save-result", "--save-detailed", "--result-dir", "--result-filename"),
     },
+    "compare": {"a", "b", "--metric", "--margin", "--markdown", "--junit", "--store"},
+    "noise": {"--where", "--metric", "--store"},
     "results": {"action"},
     "results points": {"--where", "--store"},
     "results list": {"--where", "--store"},

@@ -1,5 +1,5 @@
 """Arguments to calls, nothing else. Exit codes: 0 done, 1 something failed, 2 bad input and nothing started,
-3 interrupted with what was measured kept."""
+3 interrupted with what was measured kept, 4 nothing is wrong and nothing is proved either."""
 
 from __future__ import annotations
 
@@ -52,6 +52,11 @@ def parser() -> argparse.ArgumentParser:
     again.add_argument("--dry-run", action="store_true", help="only tell what would be run, and what is not as it was")
     _places(again, "store", "cache")
     _bench(command("bench", "measure the server at a URL; options as those of `vllm bench serve`"))
+    _compare(command("compare", "hold slice B of what is stored against slice A: better, worse, or no change"))
+    noisy = command("noise", "tell which part of the noise comes from requests, repeats, starts, nights, hosts")
+    noisy.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value")
+    noisy.add_argument("--metric", action="append", metavar="NAME", help="instead of throughput, mean TTFT and TPOT")
+    _places(noisy, "store")
     _results(command("results", "look at, export or take in results, also other tools'"))
     _convert(command("convert", "turn another project's configuration files into grids; tell what is left out"))
     site = command("site", "build the dashboard from the store")
@@ -130,6 +135,18 @@ def _results(one: argparse.ArgumentParser) -> None:
     pruned.add_argument("--policy", type=Path, default=policy, metavar="FILE", help=f"days by kind (default: {policy})")
     pruned.add_argument("--dry-run", action="store_true", help="only tell what would go")
     action("clean", "remove what dead writers left and what compaction made needless, a day after")
+
+
+def _compare(one: argparse.ArgumentParser) -> None:
+    words = "KEY=VALUE,… of the table of runs, as engine=vllm,engine_version=0.31.0, or a YAML file of such keys"
+    one.add_argument("a", metavar="A", help=words)
+    one.add_argument("b", metavar="B", help="the same; a ratio is B / A")
+    one.add_argument("--metric", action="append", metavar="NAME", help="instead of those that `results points` shows")
+    one.add_argument("--margin", default="2%", metavar="SHARE", help="a smaller difference does not matter (2%%)")
+    one.add_argument("--markdown", type=Path, metavar="FILE", help="write it for a pull request")
+    one.add_argument("--junit", type=Path, metavar="FILE", help="write it as JUnit XML")
+    one.epilog = "Exit code: 0 nothing is worse, 1 something is, 4 not enough runs to tell, or not comparable."
+    _places(one, "store")
 
 
 def _convert(one: argparse.ArgumentParser) -> None:
