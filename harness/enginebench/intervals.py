@@ -62,3 +62,11 @@ def _half_width(sample: Sequence[float], centre: float, level: float) -> float:
     n = len(sample)
     deviation = math.sqrt(sum((value - centre) ** 2 for value in sample) / (n - 1))
     return float(stdtrit(n - 1, (1 + level) / 2)) * deviation / math.sqrt(n)
+
+
+def wilson(right: int, asked: int, level: float = 0.95) -> tuple[float, float]:
+    """Both ends of the Wilson interval of a share: `right` of `asked`."""
+    from scipy.stats import binomtest
+
+    found = binomtest(right, asked).proportion_ci(confidence_level=level, method="wilson")
+    return float(found.low), float(found.high)
