@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import builders
@@ -58,6 +59,8 @@ def test_a_trial_is_one_row_however_many_runs_it_has_and_however_it_ended(tmp_pa
     assert found["recipe"].nunique() == 1, "with and without an engine it is the same recipe"
     assert set(found["product"]) == {"Test GPU"}
     assert set(found["month"]) == {"2026-11"}
+    store.compact()
+    pd.testing.assert_frame_equal(trials(store.runs((*TRIAL, "marks")), store.failures()), found)
 
 
 def test_the_rate_has_wilsons_interval_and_leaves_interrupted_ones_out():

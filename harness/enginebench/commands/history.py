@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 COUNTED_BY = ("product", "engine", "host", "month")
 """Columns that trials are counted by."""
+TRIAL_FILTERS = ("grid", "engine", "model", "precision", "product", "host")
+"""What can be asked of trials: known of one without a run too, and no cut through an outage, as a night or version is."""
 
 
 def peak(options: argparse.Namespace) -> int:
@@ -47,14 +49,13 @@ def reliability(options: argparse.Namespace) -> int:
     from enginebench.report.reliability import show_missing, show_outages, show_success
 
     wanted = _where(options)
-    unknown = [name for name in wanted if name not in found.TRIAL]
+    unknown = [name for name in wanted if name not in TRIAL_FILTERS]
     if unknown:
-        known = ", ".join(found.TRIAL)
-        raise mistake(f"--where {unknown[0]}", "is not known of a trial that failed", f"known: {known}")
+        raise mistake(f"filter `{unknown[0]}`", "no filter of trials", f"known: {', '.join(TRIAL_FILTERS)}")
     store = Store(options.store)
     tried = found.trials(store.runs((*found.TRIAL, "marks")), store.failures())
     for name, value in wanted.items():
-        tried = tried[tried[name].astype(str) == value]
+        tried = tried[tried[name] == value]
     rates = {by: found.success(tried, [by]) for by in COUNTED_BY}
     outages, missing = found.outages(tried), found.missing_nights(tried)
     if options.json:

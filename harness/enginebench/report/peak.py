@@ -11,7 +11,7 @@ from rich.table import Table
 
 from enginebench.analysis.peak import GROUP, LEVELS_PERCENT
 from enginebench.metrics import METRICS
-from enginebench.report import figure
+from enginebench.report import counted, figure
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,7 +63,7 @@ def _ways(engines: pd.DataFrame, scale: float) -> Table:
         reached = [f"{row[f'days_to_{one}']} d, {row[f'versions_to_{one}']} v" for one in LEVELS_PERCENT]
         tie = "–" if row["days_to_tie"] is None else f"{row['days_to_tie']} d"
         by = f"{row['version_label']}, {row['load']}, {row['best_night']}"
-        since = f"{row['nights_since']} nights, {row['versions_since']} more versions"
+        since = f"{counted(row['nights_since'], 'night')}, {counted(row['versions_since'], 'new version')}"
         cells = (row["engine"], row["first_night"], _value(row, scale), *reached, tie, by, since)
         table.add_row(*map(escape, cells))
     return table

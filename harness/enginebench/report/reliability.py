@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from enginebench.report import counted
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -56,9 +58,11 @@ def show_outages(outages: pd.DataFrame, screen: Console) -> None:
     still = sum(row["state"] != "recovered" for row in rows)
     # Of the closed ones alone a mean would flatter: the open ones may be the longest.
     usual = (
-        f"; recovered in {days[0]} to {days[-1]} days, half of them within {days[(len(days) - 1) // 2]}" if days else ""
+        f"; of those that ended, half within {counted(days[(len(days) - 1) // 2], 'day')}, the longest after {days[-1]}"
+        if days
+        else ""
     )
-    screen.print(f"{len(rows)} outages, {still} of them open{usual}.", highlight=False)
+    screen.print(f"{counted(len(rows), 'outage')}, {still} of them open{usual}.", highlight=False)
 
 
 def show_missing(missing: pd.DataFrame, screen: Console) -> None:
@@ -66,14 +70,14 @@ def show_missing(missing: pd.DataFrame, screen: Console) -> None:
     for row in missing.to_dict("records"):
         every = "every night" if row["every_days"] == 1 else f"every {row['every_days']:g} days"
         words = (
-            f"missing: {row['engine']} on {row['product']} of grid {row['grid']}, {row['missed']} nights between "
-            f"{row['after']} and {row['before']} (usually {every})"
+            f"missing: {row['engine']} on {row['product']} of grid {row['grid']}, "
+            f"{counted(row['missed'], 'time')} between {row['after']} and {row['before']} (usually {every})"
         )
         screen.print(words, highlight=False, markup=False, soft_wrap=True)
 
 
 def _state(row: Mapping[Hashable, Any]) -> str:
     if row["state"] == "recovered":
-        took = "in the same night" if row["days"] == 0 else f"after {row['days']} days"
+        took = "in the same night" if row["days"] == 0 else f"after {counted(row['days'], 'day')}"
         return f"recovered {took}, {row['until_night']}, with {row['recovered_by']}"
     return f"{row['state']} since {row['last_night']}" if row["state"] == "not tried again" else str(row["state"])
