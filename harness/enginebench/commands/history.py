@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 COUNTED_BY = ("product", "engine", "host", "month")
 """Columns that trials are counted by."""
 TRIAL_FILTERS = ("grid", "engine", "model", "precision", "product", "host")
-"""What can be asked of trials: known of one without a run too, and no cut through an outage, as a night or version is."""
+"""What can be asked of trials: known of one without a run too, and no cut through an outage as a night would be."""
 
 
 def peak(options: argparse.Namespace) -> int:
