@@ -43,6 +43,8 @@ OPTIONS = {
     "convert": {"project", "files", "--out"},
     "site": {"--serve", "--store", "--pages"},
     "calibrate": {"--concurrency", "--store"},
+    "peak": {"--metric", "--where", "--json", "--store"},
+    "reliability": {"--where", "--json", "--store"},
     "doctor": {"--cache"},
     "metrics": set(),
     "schema": {"--json"},

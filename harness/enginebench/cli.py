@@ -67,6 +67,10 @@ def parser() -> argparse.ArgumentParser:
         "--concurrency", type=int, nargs="+", default=[1, 16, 64, 256, 1024], metavar="N", help="levels"
     )
     _places(calibrate, "store")
+    _history(
+        command("peak", "tell how long engines took from day 0 to their best, and who led when"),
+        command("reliability", "tell how often trials come to their end, of what they fail, and until when"),
+    )
     _places(command("doctor", "tell what this machine has, which engines run here, what is missing"), "cache")
     command("metrics", "print the definitions of all metrics as Markdown")
     schema = command("schema", "print what is stored, field by field, as Markdown")
@@ -85,6 +89,17 @@ def _places(one: argparse.ArgumentParser, *names: str) -> None:
         one.add_argument("--cache", type=Path, help="environments and models (default: the user's cache folder)")
     if "pages" in names:
         one.add_argument("--pages", type=Path, help="dashboard folder (default: STORE/site)")
+
+
+def _history(peak: argparse.ArgumentParser, reliability: argparse.ArgumentParser) -> None:
+    words = "which metric (default: output_tps_per_accelerator)"
+    peak.add_argument("--metric", default="output_tps_per_accelerator", metavar="NAME", help=words)
+    for one, what in ((peak, "runs"), (reliability, "trials")):
+        one.add_argument(
+            "--where", action="append", default=[], metavar="KEY=VALUE", help=f"only {what} with this value"
+        )
+        one.add_argument("--json", action="store_true", help="as JSON instead of tables")
+        _places(one, "store")
 
 
 def _results(one: argparse.ArgumentParser) -> None:

@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from enginebench import assets
+from enginebench.commands.history import peak as peak
+from enginebench.commands.history import reliability as reliability
 from enginebench.errors import mistake
 from enginebench.report import console
 from enginebench.store import Store

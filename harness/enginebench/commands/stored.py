@@ -180,8 +180,12 @@ def clean_(options: argparse.Namespace) -> int:
 
 def chosen_runs(options: argparse.Namespace, columns: Sequence[str] | None = None) -> pd.DataFrame:
     """The runs that `--where` leaves; raises UserError for what is no filter."""
+    return Store(options.store).runs(columns, **where(options))
+
+
+def where(options: argparse.Namespace) -> dict[str, str]:
+    """What `--where` asks, column to value; raises UserError for what is no pair."""
     wrong = [item for item in options.where if "=" not in item]
     if wrong:
         raise mistake(f"--where {wrong[0]}", "no `=` in it", "write KEY=VALUE, as engine=vllm")
-    pairs = (item.partition("=") for item in options.where)
-    return Store(options.store).runs(columns, **{key: value for key, _, value in pairs})
+    return {key: value for key, _, value in (item.partition("=") for item in options.where)}

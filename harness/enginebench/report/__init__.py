@@ -63,6 +63,11 @@ def figure(value: float | None) -> str:
     return f"{value:.4g}"
 
 
+def counted(count: int, what: str) -> str:
+    """`1 night`, `2 nights`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
+
+
 def show_points(points: pd.DataFrame, screen: Console, notes: Iterable[str] = ()) -> None:
     """A table a night and model, engines and versions below each other: centre and 95 % interval of each metric.
 

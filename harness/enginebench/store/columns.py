@@ -68,6 +68,9 @@ OVERLAID: dict[str, str] = {
 
 FAILURE_COLUMNS: dict[str, str] = {
     **{name: COLUMNS[name] for name in ("night", "trial", "job_id", "engine", "engine_version", "model", "status")},
+    **{name: COLUMNS[name] for name in ("grid", "precision", "vendor", "product", "devices", "parallelism", "recipe")},
+    **{name: COLUMNS[name] for name in ("host", "reproduces")},
+    "started_utc": "when the trial began",
     "stage": "how far the trial came",
     "failure_class": "class of the failure",
     "message": "what went wrong, in one sentence",
