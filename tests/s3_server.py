@@ -39,21 +39,20 @@ class Faulty:
             drawn = self.random.random()
         kind = int(drawn / self.share * 3) if self.share and drawn < self.share else None
         if kind == 0:
-            return self._error(environ, start)
+            # What the client sends has to be read all the same; the application reads it itself, and only once.
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            return self._error(start)
         # S3 decides and writes in one; moto looks and then writes.
         with self.lock:
             answer = list(self.application(environ, start if kind is None else _quiet))
         if kind == 1:
-            return self._error(environ, start)
+            return self._error(start)
         if kind == 2:
             time.sleep(HANG_S)
-            return self._error(environ, start)
+            return self._error(start)
         return answer
 
-    def _error(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        if length:
-            environ["wsgi.input"].read(length)
+    def _error(self, start: Callable[..., Any]) -> Iterable[bytes]:
         start("500 Internal Server Error", [("Content-Type", "application/xml"), ("Content-Length", str(len(ERROR)))])
         return [ERROR]
 

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import ttest_ind
 
-from enginebench.intervals import interval
+from enginebench.intervals import interval, welch, wilson
 
 T_95 = {2: 12.706, 3: 4.3027, 4: 3.1824}
 """Student's t at 97.5 % for n values, from a printed table."""
@@ -96,11 +97,80 @@ def share_that_holds(n, *, pooled, draws=2000, repeats=4):
     return held / draws
 
 
-@pytest.mark.parametrize("n", [3, 5])
+@pytest.mark.parametrize("n", [3, 5, 10])
 def test_19_of_20_intervals_hold_the_truth(n):
-    assert 0.93 <= share_that_holds(n, pooled=False) <= 0.98
+    assert 0.94 <= share_that_holds(n, pooled=False, draws=8000) <= 0.96
 
 
 @pytest.mark.parametrize("n", [3, 5])
 def test_pooling_repeats_over_starts_would_not(n):
     assert share_that_holds(n, pooled=True) < 0.85
+
+
+# Two samples
+
+
+def per_start_logs(draw, n, repeats, start_noise, repeat_noise, draws=20_000):
+    """Logs of per-start means of log-normal figures around 1."""
+    logs = draw.normal(0, start_noise, (draws, n, 1)) + draw.normal(0, repeat_noise, (draws, n, repeats))
+    return logs.mean(axis=2)
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+@pytest.mark.parametrize("noise", [(0.01, 0.005), (0.03, 0.03), (0.1, 0.02), (0.0, 0.05)])
+def test_94_to_96_of_100_intervals_of_a_ratio_hold_the_truth(n, noise):
+    draw = np.random.default_rng(n)
+    found = welch(per_start_logs(draw, n, 4, *noise), math.log(1.05) + per_start_logs(draw, n, 2, *noise))
+    held = np.mean((np.exp(found.low) <= 1.05) & (np.exp(found.high) >= 1.05))
+    assert 0.94 <= held <= 0.96
+
+
+@pytest.mark.parametrize("n", [3, 5, 10])
+def test_so_they_do_where_one_side_is_twice_as_noisy(n):
+    draw = np.random.default_rng(n)
+    found = welch(per_start_logs(draw, n, 3, 0.02, 0.0), per_start_logs(draw, n, 3, 0.04, 0.0))
+    assert 0.94 <= np.mean((found.low <= 0) & (found.high >= 0)) <= 0.96
+
+
+def test_degrees_of_freedom_of_equal_sizes_are_welchs():
+    a, b = np.array([-1.0, 0.0, 1.0]), np.array([-2.0, 0.0, 2.0])
+    # Variances of the means 1/3 and 4/3: (5/3)² / ((1/9 + 16/9) / 4) − 2 = 3.88.
+    assert welch(a, b).df == pytest.approx(100 / 17 - 2)
+    assert welch(a, a).df == 4
+    assert welch(a, a * 1e-9).df == 2
+
+
+def test_both_ends_and_p_of_unlike_sizes_are_scipys():
+    draw = np.random.default_rng(1)
+    a, b = draw.normal(0, 1, (50, 3)), draw.normal(0.5, 3, (50, 6))
+    expected = ttest_ind(b, a, axis=1, equal_var=False)
+    found = welch(a, b)
+    assert found.p == pytest.approx(expected.pvalue)
+    assert found.df == pytest.approx(expected.df)
+    assert found.low == pytest.approx(expected.confidence_interval(0.95).low)
+    assert found.high == pytest.approx(expected.confidence_interval(0.95).high)
+
+
+def test_two_one_sided_tests_are_scipys():
+    draw = np.random.default_rng(2)
+    a, b = draw.normal(0, 1, 5), draw.normal(0.3, 2, 4)
+    less = ttest_ind(b, a + 1.5, equal_var=False, alternative="less").pvalue
+    greater = ttest_ind(b, a - 1.5, equal_var=False, alternative="greater").pvalue
+    assert welch(a, b, within=1.5).p_beyond == pytest.approx(max(less, greater))
+
+
+def test_values_without_any_noise_differ_surely_or_not_at_all():
+    same, other = np.array([0.1, 0.1, 0.1]), np.array([0.3, 0.3])
+    found = welch(same, same, within=0.02)
+    assert (found.difference, found.low, found.high, found.p) == (0, 0, 0, 1)
+    assert found.p_beyond == 0
+    found = welch(same, other, within=0.02)
+    assert found.low == found.high == pytest.approx(0.2)
+    assert (found.p, found.p_beyond) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("right", "asked", "low", "high"), [(0, 10, 0.0, 0.2775), (9, 10, 0.5958, 0.9821), (10, 10, 0.7225, 1.0)]
+)
+def test_a_rate_has_wilsons_interval(right, asked, low, high):
+    assert wilson(right, asked) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))

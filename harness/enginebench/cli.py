@@ -1,5 +1,5 @@
 """Arguments to calls, nothing else. Exit codes: 0 done, 1 something failed, 2 bad input and nothing started,
-3 interrupted with what was measured kept."""
+3 interrupted with what was measured kept, 4 nothing is wrong and nothing is proved either."""
 
 from __future__ import annotations
 
@@ -52,6 +52,11 @@ def parser() -> argparse.ArgumentParser:
     again.add_argument("--dry-run", action="store_true", help="only tell what would be run, and what is not as it was")
     _places(again, "store", "cache")
     _bench(command("bench", "measure the server at a URL; options as those of `vllm bench serve`"))
+    _compare(command("compare", "hold slice B of what is stored against slice A: better, worse, or no change"))
+    noisy = command("noise", "tell which part of the noise comes from requests, repeats, starts, nights, hosts")
+    noisy.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value")
+    noisy.add_argument("--metric", action="append", metavar="NAME", help="instead of throughput, mean TTFT and TPOT")
+    _places(noisy, "store")
     _results(command("results", "look at, export or take in results, also other tools'"))
     _convert(command("convert", "turn another project's configuration files into grids; tell what is left out"))
     site = command("site", "build the dashboard from the store")
@@ -62,6 +67,10 @@ def parser() -> argparse.ArgumentParser:
         "--concurrency", type=int, nargs="+", default=[1, 16, 64, 256, 1024], metavar="N", help="levels"
     )
     _places(calibrate, "store")
+    _history(
+        command("peak", "tell how long engines took from day 0 to their best, and who led when"),
+        command("reliability", "tell how often trials come to their end, of what they fail, and until when"),
+    )
     _places(command("doctor", "tell what this machine has, which engines run here, what is missing"), "cache")
     command("metrics", "print the definitions of all metrics as Markdown")
     schema = command("schema", "print what is stored, field by field, as Markdown")
@@ -80,6 +89,17 @@ def _places(one: argparse.ArgumentParser, *names: str) -> None:
         one.add_argument("--cache", type=Path, help="environments and models (default: the user's cache folder)")
     if "pages" in names:
         one.add_argument("--pages", type=Path, help="dashboard folder (default: STORE/site)")
+
+
+def _history(peak: argparse.ArgumentParser, reliability: argparse.ArgumentParser) -> None:
+    words = "which metric (default: output_tps_per_accelerator)"
+    peak.add_argument("--metric", default="output_tps_per_accelerator", metavar="NAME", help=words)
+    for one, what in ((peak, "runs"), (reliability, "trials")):
+        one.add_argument(
+            "--where", action="append", default=[], metavar="KEY=VALUE", help=f"only {what} with this value"
+        )
+        one.add_argument("--json", action="store_true", help="as JSON instead of tables")
+        _places(one, "store")
 
 
 def _results(one: argparse.ArgumentParser) -> None:
@@ -130,6 +150,18 @@ def _results(one: argparse.ArgumentParser) -> None:
     pruned.add_argument("--policy", type=Path, default=policy, metavar="FILE", help=f"days by kind (default: {policy})")
     pruned.add_argument("--dry-run", action="store_true", help="only tell what would go")
     action("clean", "remove what dead writers left and what compaction made needless, a day after")
+
+
+def _compare(one: argparse.ArgumentParser) -> None:
+    words = "KEY=VALUE,… of the table of runs, as engine=vllm,engine_version=0.31.0, or a YAML file of such keys"
+    one.add_argument("a", metavar="A", help=words)
+    one.add_argument("b", metavar="B", help="the same; a ratio is B / A")
+    one.add_argument("--metric", action="append", metavar="NAME", help="instead of those that `results points` shows")
+    one.add_argument("--margin", default="2%", metavar="SHARE", help="a smaller difference does not matter (2%%)")
+    one.add_argument("--markdown", type=Path, metavar="FILE", help="write it for a pull request")
+    one.add_argument("--junit", type=Path, metavar="FILE", help="write it as JUnit XML")
+    one.epilog = "Exit code: 0 nothing is worse, 1 something is, 4 not enough runs to tell, or not comparable."
+    _places(one, "store")
 
 
 def _convert(one: argparse.ArgumentParser) -> None:

@@ -1,11 +1,19 @@
-"""Confidence intervals from the level that varies: server starts where there are several, else repeats of one."""
+"""Confidence intervals from the level that varies: server starts where there are several, else repeats of one.
+
+Of one figure, of the ratio of two, and of a rate.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from enginebench.records import record
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @record
@@ -62,3 +70,83 @@ def _half_width(sample: Sequence[float], centre: float, level: float) -> float:
     n = len(sample)
     deviation = math.sqrt(sum((value - centre) ** 2 for value in sample) / (n - 1))
     return float(stdtrit(n - 1, (1 + level) / 2)) * deviation / math.sqrt(n)
+
+
+@record
+class Welch:
+    """How far two means are apart: arrays of one shape, or scalars."""
+
+    difference: NDArray[np.float64]
+    """Mean of the second sample less that of the first."""
+    low: NDArray[np.float64]
+    """Lower end of its interval."""
+    high: NDArray[np.float64]
+    """Upper end of its interval."""
+    df: NDArray[np.float64]
+    """Degrees of freedom (`degrees`); infinite where no value of either sample differs from another."""
+    p: NDArray[np.float64]
+    """Probability of a difference as great, were there none."""
+    p_beyond: NDArray[np.float64]
+    """Of two one-sided tests the greater probability: small if the difference surely is less than asked."""
+
+
+def welch(first: NDArray[Any], second: NDArray[Any], *, level: float = 0.95, within: float = 0.0) -> Welch:
+    """The means of `first` and of `second` along their last axis, two values or more each, whose variances may differ.
+
+    For a ratio give logs of per-start means: then 95 % of the intervals hold the truth at every noise level tried.
+    `within` is the difference, either way, that `p_beyond` holds the samples against.
+    """
+    import numpy as np
+    from scipy.special import stdtr, stdtrit
+
+    n, m = first.shape[-1], second.shape[-1]
+    assert n > 1
+    assert m > 1
+    # Of equal values numpy finds a variance of rounding, 1e-33: none.
+    var_a, var_b = (
+        np.where(np.ptp(one, axis=-1) == 0, 0.0, one.var(axis=-1, ddof=1) / one.shape[-1]) for one in (first, second)
+    )
+    difference = second.mean(axis=-1) - first.mean(axis=-1)
+    error = np.sqrt(var_a + var_b)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = np.where(error > 0, degrees(var_a, n, var_b, m), np.inf)
+        t = np.where(error > 0, difference / error, np.sign(difference) * np.inf)
+        t = np.where((error == 0) & (difference == 0), 0.0, t)
+        beyond = np.where(
+            error > 0, (np.abs(difference) - within) / error, np.sign(np.abs(difference) - within) * np.inf
+        )
+    # Student's t of infinite degrees is a hundred million's.
+    finite = np.minimum(df, 1e8)
+    half = stdtrit(finite, (1 + level) / 2) * error
+    return Welch(
+        difference=difference,
+        low=difference - half,
+        high=difference + half,
+        df=df,
+        p=2 * stdtr(finite, -np.abs(t)),
+        p_beyond=stdtr(finite, beyond),
+    )
+
+
+def degrees(var_a: NDArray[Any], n: int, var_b: NDArray[Any], m: int) -> NDArray[np.float64]:
+    """Degrees of freedom of Welch's t, for two means of `n` and of `m` values whose estimated variances these are.
+
+    For samples of one size Welch's own estimate (1947), kept between n − 1 and 2n − 2; else Satterthwaite's. By
+    simulation (400,000 tries a cell) 95 % intervals hold the truth, of equal noise and of one side twice as noisy:
+    n = 3 in 95.7 and 94.9 %, 5 in 95.3 and 94.8 %, 10 in 95.1 and 94.8 %. Satterthwaite's are too wide at 3 (96.5 %),
+    and Welch's too narrow for unlike sizes (3 and 10: 92.6 %, for 93.6 %).
+    """
+    import numpy as np
+
+    both = (var_a + var_b) ** 2
+    if n != m:
+        return np.asarray(both / (var_a**2 / (n - 1) + var_b**2 / (m - 1)))
+    return np.asarray(np.clip(both / (var_a**2 / (n + 1) + var_b**2 / (m + 1)) - 2, n - 1, 2 * n - 2))
+
+
+def wilson(right: int, asked: int, level: float = 0.95) -> tuple[float, float]:
+    """Both ends of the Wilson interval of a share: `right` of `asked`."""
+    from scipy.stats import binomtest
+
+    found = binomtest(right, asked).proportion_ci(confidence_level=level, method="wilson")
+    return float(found.low), float(found.high)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from enginebench import calibration, config, runners
+from enginebench.analysis.compare import RATE
+from enginebench.analysis.power import EFFECTS, NEEDED, Need, needs
 from enginebench.errors import UserError, mistake
 from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
 from enginebench.progress import Progress
@@ -85,6 +87,21 @@ def plan_night(grid: Path, site: Path, store: Store, *, night: str, cache: Path,
             for one in left.attempts
         },
     )
+
+
+def needs_of(plan: Plan, store: Store) -> tuple[Need, ...]:
+    """How many server starts a verdict on each point of `plan` needs, of those whose noise the store knows."""
+    points: dict[str, str] = {}
+    for job in plan.jobs:
+        d = job.deployment
+        of = f"{d.model.name} {d.engine_kind} {d.precision} {d.parallelism.label()}"
+        for point, one in zip(job.points, identify(d, job.points), strict=True):
+            points[one.series] = f"{of}, {point.workload.name} {point.load.label()}"
+    metric = plan.until.figure if plan.until else RATE
+    effects = EFFECTS if plan.detect is None else (plan.detect,)
+    runs = store.runs(columns=(*NEEDED, metric))
+    repeats = plan.jobs[0].repeats if plan.jobs else 1
+    return needs(runs[runs["series"].isin(list(points))], points, metric, repeats, effects)
 
 
 def _run_medians(store: Store, series: set[str]) -> Mapping[str, float]:

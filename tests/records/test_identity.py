@@ -63,6 +63,7 @@ def test_the_keys_are_hashes_of_plain_content() -> None:
     assert found.series == content_hash({"deployment": stays, "point": point})
     assert found.curve == content_hash({"deployment": stays, "point": shape})
     assert found.lineage == content_hash({"deployment": bare, "point": point})
+    assert found.asked == content_hash(point)
     assert found.recipe == content_hash({name: stays[name] for name in RECIPE})
 
 
@@ -85,7 +86,7 @@ def test_each_field_of_the_deployment_is_in_the_keys_it_belongs_in(name: str) ->
 def test_each_field_of_the_point_is_in_the_keys_it_belongs_in(name: str) -> None:
     changed = differing(identity(), identity(point=a_point(**{name: OTHER_POINT[name]})))
     load = name in ("load", "requests", "warmup_requests", "at_least_s")
-    assert changed == ({"series", "lineage"} if load else {"series", "lineage", "curve"})
+    assert changed == {"series", "lineage", "asked"} | (set() if load else {"curve"})
 
 
 def test_points_of_one_job_each_have_theirs_in_order() -> None:

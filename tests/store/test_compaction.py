@@ -95,6 +95,31 @@ def test_what_comes_later_is_read_with_it_and_taken_over_by_the_next(tmp_path):
     assert len(tables) == len(set(tables)), "one part a table and night"
 
 
+def test_rows_are_in_order_however_nights_came_into_parts(tmp_path):
+    """Parts behind each other, one night in two parts, a night's folders before, in and behind those of parts."""
+    nights = ("2026-11-20", "2026-11-22", "2026-11-24", "2026-11-22", "2026-11-21", "2026-11-25")
+    trials = [a_trial(f"t{place}", [a_run(1), a_run(0)], night=night) for place, night in enumerate(nights)]
+    folders = a_store(tmp_path / "folders", *trials)
+    store = Store(tmp_path / "parts")
+    for place, trial in enumerate(trials):
+        store.ingest(tmp_path / "folders" / "finished" / trial.trial)
+        so_far = [run.id for one in trials[: place + 1] for run in one.runs]
+        wanted = folders.runs()["run"][lambda run, so_far=so_far: run.isin(so_far)].tolist()
+        assert store.runs(columns=["run"])["run"].tolist() == wanted, "with one trial in a folder"
+        store.compact()
+        assert store.runs(columns=["run"])["run"].tolist() == wanted
+    one_night = [each.runs(columns=["run"], night="2026-11-22")["run"].tolist() for each in (store, folders)]
+    assert one_night[0] == one_night[1] != []
+
+
+def test_an_unknown_column_is_refused(tmp_path):
+    store = three(tmp_path)
+    for _ in ("folders", "parts"):
+        with pytest.raises(UserError, match="column `ttft`: the table of runs has none of the name"):
+            store.runs(columns=["run", "ttft"])
+        store.compact()
+
+
 def test_months_that_are_over_become_one_part_a_small_table(tmp_path):
     nights = ("2026-09-29", "2026-09-30", "2026-10-01", "2026-11-01", "2026-11-02", "odd")
     store = a_store(tmp_path, *(a_trial(f"t{index}", [a_run(0)], night=night) for index, night in enumerate(nights)))
@@ -184,7 +209,7 @@ def test_a_part_of_before_a_column_is_read_in_full_and_made_anew(tmp_path, monke
     def older(table, results):
         found = derived(table, results)
         (made,) = found.tables()
-        made = made.drop_columns([name for name in ("series", TPS) if name in made.column_names])
+        made = made.drop_columns([name for name in ("series", "recipe", TPS) if name in made.column_names])
         return rows.Rows(schema=made.schema, tables=lambda: iter([made]))
 
     before = seen(store)

@@ -115,6 +115,26 @@ def test_what_a_dead_writer_left_is_removed_when_it_is_old_and_nothing_else(kill
     assert [result.trial for result in died.results()] == ["whole"]
 
 
+def test_a_leftover_to_which_a_writer_comes_while_files_are_listed_stays(killed, later, monkeypatch):
+    died = killed("os.link", 1)
+    find, seen = died.place.find, []
+
+    def listed(folder):
+        found = list(find(folder))
+        if not seen and found:
+            # Just after the first look the next writer writes the first of its files.
+            seen.extend(found)
+            young = time.time() + DAY_S
+            os.utime(died.local / found[0].name, (young, young))
+        return iter(found)
+
+    monkeypatch.setattr(died.place, "find", listed)
+    later(DAY_S + 60)
+    assert died.collect() == ()
+    assert seen
+    assert all((died.local / one.name).exists() for one in seen)
+
+
 def test_what_lies_aside_in_a_whole_folder_is_removed_alone(killed, folder, later):
     died = killed("os.rename", 2)
     assert died.ingest(folder).taken

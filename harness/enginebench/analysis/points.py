@@ -22,6 +22,7 @@ _KEPT = (
     "model",
     "model_revision",
     "precision",
+    "engine_kind",
     "vendor",
     "product",
     "driver",

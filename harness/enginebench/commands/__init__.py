@@ -13,6 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from enginebench import assets
+from enginebench.commands.history import peak as peak
+from enginebench.commands.history import reliability as reliability
 from enginebench.errors import Mistake, mistake
 from enginebench.report import console
 from enginebench.store import Store, Unusable
@@ -54,12 +56,13 @@ def night(options: argparse.Namespace) -> int:
 def plan(options: argparse.Namespace) -> int:
     """`enginebench plan GRID`."""
     from enginebench import report
-    from enginebench.night import plan_night
+    from enginebench.night import needs_of, plan_night
 
-    today = f"{datetime.now(UTC):%Y-%m-%d}"
-    places = (assets.find(str(options.grid)), assets.find(str(options.site)), Store(options.store))
+    today, store = f"{datetime.now(UTC):%Y-%m-%d}", Store(options.store)
+    places = (assets.find(str(options.grid)), assets.find(str(options.site)), store)
     planned = plan_night(*places, night=today, cache=_cache(options))
     report.show_plan(planned, console())
+    report.show_needs(planned.plan, needs_of(planned.plan, store), console())
     return 0
 
 
@@ -169,6 +172,20 @@ def results(options: argparse.Namespace) -> int:
         words = " ".join(str(error).split())
         problem = f"a file cannot be read or written: {words}"
         raise Unusable(Mistake(place=options.store, problem=problem, remedy="bring it back, or mend it")) from error
+
+
+def compare(options: argparse.Namespace) -> int:
+    """`enginebench compare A B`."""
+    from enginebench.commands import comparing
+
+    return comparing.compare(options)
+
+
+def noise(options: argparse.Namespace) -> int:
+    """`enginebench noise`."""
+    from enginebench.commands import comparing
+
+    return comparing.noise(options)
 
 
 def convert(options: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ def points_(options: argparse.Namespace) -> int:
     from enginebench.analysis.points import summarise_points
     from enginebench.analysis.snapshot import missing_notes
 
-    runs = _runs(options)
+    runs = chosen_runs(options)
     points = summarise_points(runs)
     notes = [*recipe_notes(runs, Store(options.store).result), *missing_notes(points)]
     report.show_points(points, report.console(), notes)
@@ -34,7 +34,7 @@ def list_(options: argparse.Namespace) -> int:
     from enginebench import report
 
     screen = report.console()
-    report.show_runs(_runs(options), screen)
+    report.show_runs(chosen_runs(options), screen)
     report.show_corrections(Store(options.store).corrections(), screen)
     return 0
 
@@ -44,10 +44,10 @@ def export_(options: argparse.Namespace) -> int:
     from enginebench.store import export, export_as
 
     if options.tool is None:
-        runs = _runs(options)
+        runs = chosen_runs(options)
         export(runs, options.path)
     else:
-        runs = _runs(options, columns=("trial", "run", "invalid"))
+        runs = chosen_runs(options, columns=("trial", "run", "invalid"))
         export_as(options.tool, Store(options.store), runs, options.path)
     print(f"{len(runs)} runs in {options.path}")
     return 0
@@ -183,7 +183,13 @@ def clean_(options: argparse.Namespace) -> int:
     return 0
 
 
-def _runs(options: argparse.Namespace, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def chosen_runs(options: argparse.Namespace, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The runs that `--where` leaves; raises UserError for what is no filter."""
+    return Store(options.store).runs(columns, **where(options))
+
+
+def where(options: argparse.Namespace) -> dict[str, str]:
+    """What `--where` asks, column to value; raises UserError for what is no pair."""
     wrong = [item for item in options.where if "=" not in item]
     if wrong:
         raise mistake(f"--where {wrong[0]}", "no `=` in it", "write KEY=VALUE, as engine=vllm")
@@ -192,4 +198,4 @@ def _runs(options: argparse.Namespace, columns: Sequence[str] | None = None) -> 
         key, _, value = item.partition("=")
         if filters.setdefault(key, value) != value:
             raise mistake(f"--where {item}", f"`{key}` is asked for twice", "name each key once")
-    return Store(options.store).runs(columns, **filters)
+    return filters

@@ -7,7 +7,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 from enginebench.records import (
     Engine,
@@ -247,6 +247,8 @@ class Grid:
     """Instead of `repeats`: runs until a figure is known, at most so many; null: `repeats` of them."""
     starts: Annotated[int, Gt(0), Le(100)] = 1
     """Server starts of each deployment."""
+    detect: Annotated[float, Gt(0), Lt(1)] | None = None
+    """Difference between two versions that `compare` is to find, as a share: `plan` says whether `starts` suffice."""
     context_tokens: Count | None = None
     """Longest request the server accepts; null: the longest of the workloads, up to the next multiple of 256."""
     max_sequences: Count = 16

@@ -66,6 +66,10 @@ class Plan:
     """When a point needs no more runs than it has; null: all are measured."""
     chunk_times: bool = False
     """Whether the arrival of every token-bearing event is kept."""
+    starts: int = 1
+    """Server starts of each deployment."""
+    detect: float | None = None
+    """Difference that is to be found between two versions, as a share; null: the grid names none."""
 
 
 def combinations(resolved: ResolvedGrid) -> Iterator[Combination]:
@@ -241,6 +245,8 @@ def make_plan(resolved: ResolvedGrid, inventory: Inventory, part: Hardware | Non
         quality=resolved.grid.quality,
         until=resolved.grid.until,
         chunk_times=resolved.grid.chunk_times,
+        starts=resolved.grid.starts,
+        detect=resolved.grid.detect,
     )
 
 

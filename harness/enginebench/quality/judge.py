@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
+from enginebench.intervals import wilson
 from enginebench.quality import tasks
 from enginebench.quality.reference import Reference, ReferenceText
 from enginebench.records import Agreement, ItemOutcome, TaskScore, Thresholds
@@ -18,14 +19,6 @@ def scores(outcomes: Sequence[ItemOutcome]) -> tuple[TaskScore, ...]:
     families = dict.fromkeys(outcome.family for outcome in outcomes)
     groups = [("all", list(outcomes)), *((name, [o for o in outcomes if o.family == name]) for name in families)]
     return tuple(_score(name, group) for name, group in groups if group)
-
-
-def wilson(right: int, asked: int) -> tuple[float, float]:
-    """Both ends of the 95 % Wilson interval of a share."""
-    from scipy.stats import binomtest
-
-    interval = binomtest(right, asked).proportion_ci(confidence_level=0.95, method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def _score(family: str, outcomes: Sequence[ItemOutcome]) -> TaskScore:

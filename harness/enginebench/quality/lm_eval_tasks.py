@@ -14,8 +14,9 @@ from typing import Any
 
 from enginebench import assets, config
 from enginebench.errors import TrialError, mistake
+from enginebench.intervals import wilson
 from enginebench.provision import Prepared, venv
-from enginebench.quality import judge, tasks
+from enginebench.quality import tasks
 from enginebench.records import ItemOutcome, LmEvalScore, LmEvalTask, VenvProvision, plain, record
 
 PINS = "configs/quality/lm-eval.txt"
@@ -254,7 +255,7 @@ def _score(one: Mapping[str, Any], floor: float | None) -> LmEvalScore:
     value, stderr = one["value"], one["stderr"]
     low = high = None
     if one["right"] is not None:
-        low, high = judge.wilson(one["right"], one["asked"])
+        low, high = wilson(one["right"], one["asked"])
     elif value is not None and stderr is not None:
         low, high = value - 1.96 * stderr, value + 1.96 * stderr
     reached = high if high is not None else value

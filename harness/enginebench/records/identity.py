@@ -44,6 +44,8 @@ class Identity:
     """Hash of the series without its recipe: the series before and after a change of the recipe share it."""
     recipe: str
     """Hash of the recipe."""
+    asked: str
+    """Hash of the point alone: workload, load, number of requests, warm-up, shortest time and SLO, whoever is asked."""
     version: str
     """Hash of what changes: engine, its version, what is installed, drivers, weights."""
     version_label: str
@@ -76,6 +78,7 @@ def identify(
                 curve=hash_of(_joined({"deployment": whole, "point": shape})),
                 lineage=hash_of(_joined({"deployment": bare, "point": asked_whole})),
                 recipe=hash_of(_joined(recipe)),
+                asked=hash_of(asked_whole),
                 version=content_hash(version),
                 version_label=_label(deployment, engine, drivers(environment)),
             )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from enginebench.records import Manifest
@@ -34,7 +35,7 @@ def _folders(place: Place, limit: float) -> list[str]:
     """Folders of trials that are in parts, and of writers that died before they had written the marker."""
     settled = _settled(place, limit)
     compacted = {} if settled is None else {night: set(ids) for night, ids in settled.trials.items()}
-    removed = []
+    removed, markers, rest = [], [], []
     for night in nights(place):
         within: dict[str, list[Found]] = {}
         for one in place.find(f"night={night}"):
@@ -43,19 +44,27 @@ def _folders(place: Place, limit: float) -> list[str]:
             folder = home(night, trial)
             marked = any(one.name == f"{folder}/{MARKER}" for one in files)
             if trial in compacted.get(night, ()):
-                # The marker first: what is left of a collector that dies is a leftover.
-                for one in sorted(files, key=lambda one: not one.name.endswith(f"/{MARKER}")):
-                    place.remove(one.name)
+                markers += [one.name for one in files if one.name == f"{folder}/{MARKER}"]
+                rest += [one.name for one in files if one.name != f"{folder}/{MARKER}"]
                 removed.append(folder)
             elif not marked and all(_old(one, limit) for one in files):
-                for one in files:
-                    # A writer may have come to it since.
-                    if not place.has(f"{folder}/{MARKER}"):
-                        place.remove(one.name)
-                removed.append(folder)
+                removed += _leftover(place, folder, files, limit)
             else:
                 removed += [_remove(place, one) for one in files if ASIDE in one.name and _old(one, limit)]
+    # The markers first: what is left of a collector that dies is a leftover.
+    place.remove_all(markers)
+    place.remove_all(rest)
     return removed
+
+
+def _leftover(place: Place, folder: str, files: Sequence[Found], limit: float) -> list[str]:
+    """Remove what a dead writer left, unless a writer has come to it since the files were listed."""
+    for one in files:
+        # A trial that is taken in again has the same folder: its first new file makes it young.
+        if any(not _old(now, limit) or now.name == f"{folder}/{MARKER}" for now in place.find(folder)):
+            return []
+        place.remove(one.name)
+    return [folder]
 
 
 def _settled(place: Place, limit: float) -> Manifest | None:

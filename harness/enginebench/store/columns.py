@@ -12,6 +12,7 @@ COLUMNS: dict[str, str] = {
     "curve": "hash of the same without the load: all loads of a curve share it",
     "lineage": "hash of the series without its recipe: series before and after a change of the recipe share it",
     "recipe": "hash of the recipe: arguments, environment, batch, context and prefix cache",
+    "asked": "hash of the point alone: workload, load, number of requests, warm-up, shortest time, SLO",
     "version": "hash of what changes: engine, its version, what is installed, drivers, weights",
     "version_label": "the version in words",
     "status": "how its trial ended: complete, failed, interrupted",
@@ -67,6 +68,9 @@ OVERLAID: dict[str, str] = {
 
 FAILURE_COLUMNS: dict[str, str] = {
     **{name: COLUMNS[name] for name in ("night", "trial", "job_id", "engine", "engine_version", "model", "status")},
+    **{name: COLUMNS[name] for name in ("grid", "precision", "vendor", "product", "devices", "parallelism", "recipe")},
+    **{name: COLUMNS[name] for name in ("host", "reproduces")},
+    "started_utc": "when the trial began",
     "stage": "how far the trial came",
     "failure_class": "class of the failure",
     "message": "what went wrong, in one sentence",

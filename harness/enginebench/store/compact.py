@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import tempfile
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING
 from enginebench.errors import mistake
 from enginebench.records import Manifest, Part, Result, record
 from enginebench.store import manifests, parts, rows
+from enginebench.store.derived import TODAY
 from enginebench.store.rows import ORDER
 from enginebench.store.view import View
 
@@ -28,6 +30,8 @@ FOLDER = "parts"
 MONTHLY = ("runs", "failures", "files")
 """Tables that become one part a month; the others hold a row a request or sample, and stay one part a night."""
 _DATE = re.compile(r"(\d{4}-\d{2})-\d{2}")
+_LONGEST_S = 43200.0
+"""Longest time from reading a store to naming what was made of it, s: half of what `collect` leaves alone."""
 _TRIES = 8
 """Times to begin anew after another compactor was first."""
 
@@ -53,6 +57,7 @@ def compact(store: Store, today: datetime | None = None) -> Compacted:
     for _ in range(_TRIES):
         view = store.view()
         with tempfile.TemporaryDirectory(prefix="enginebench-compact-") as aside:
+            view.bring_near(Path(aside) / "folders")
             work = Work(view, Path(aside), f"{now:%Y-%m}")
             work.take_in()
             work.derive_anew()
@@ -71,6 +76,7 @@ class Work:
         self.view, self.place, self.aside, self.month = view, view.place, aside, month
         self.parts = list(view.manifest.parts)
         self.made: list[Part] = []
+        self.begun_s = time.monotonic()
         self.trials = {night: set(ids) for night, ids in view.manifest.trials.items()}
         self.dropped = {night: set(what) for night, what in view.manifest.dropped.items()}
 
@@ -80,7 +86,7 @@ class Work:
             for table in sorted({table for trial in trials for table in self.view.tables(night, trial)}):
                 self.add(table, (night,), rows.of_folders(self.view, night, trials, table))
             self.add("files", (night,), rows.of_files(self.view, night, trials))
-            self._derive(night, (self.view.loose_result(trial) for trial in trials))
+            self._derive(night, (result for _, result in self.view.loose_results(trials)))
             self.trials.setdefault(night, set()).update(trials)
 
     def _nights(self) -> Mapping[str, list[str]]:
@@ -92,9 +98,8 @@ class Work:
 
     def derive_anew(self) -> None:
         """Where a table that is made from results lacks columns of today, all of them are made again."""
-        today = {table: rows.derived(table, []).names for table in ORDER}
         old = [part for part in self.parts if part.table in ORDER]
-        if all(parts.columns(self.place, part.path) >= set(today[part.table]) for part in old):
+        if all(parts.columns(self.place, part.path) >= set(TODAY[part.table]) for part in old):
             return
         self.parts = [part for part in self.parts if part not in old]
         self.made = [part for part in self.made if part not in old]
@@ -131,10 +136,11 @@ class Work:
         span = nights[0] if len(nights) == 1 else f"{nights[0]}..{nights[-1]}"
         path = f"{FOLDER}/{table}/{span}.{secrets.token_hex(6)}.parquet"
         aside = self.aside / Path(path).name
-        if not (count := parts.write(found.tables(), found.schema, aside)):
+        tables = rows.Kept(found)
+        if not (count := parts.write(tables, found.schema, aside)):
             return
         self.place.write(path, aside)
-        if not parts.equal(parts.groups(self.place, path), found.tables()):
+        if not parts.equal(parts.groups(self.place, path), tables):
             raise mistake(f"{self.place.url}/{path}", "is not what was written", "check the disk or object store")
         size = aside.stat().st_size
         aside.unlink()
@@ -144,6 +150,8 @@ class Work:
 
     def commit(self) -> Manifest | None:
         """Name the parts in the next manifest; null, and nothing left, where another compactor was first."""
+        if time.monotonic() - self.begun_s > _LONGEST_S:
+            raise mistake(self.place.url, "compaction took so long that its parts may be collected", "try again")
         made = manifests.follow(self.place, self.view.manifest, self.parts, self.trials, self.dropped)
         if made is None:
             for part in self.made:

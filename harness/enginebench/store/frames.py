@@ -175,20 +175,34 @@ def _in_words(score: LmEvalScore) -> str:
 
 def failures_frame(results: Iterable[Result]) -> pd.DataFrame:
     """One row a trial that has a failure."""
-    rows = [
-        [
-            result.attempt.night,
-            result.trial,
-            result.job_id,
-            result.attempt.job.deployment.engine,
-            result.attempt.job.deployment.engine_version,
-            result.attempt.job.deployment.model.name,
-            result.status,
-            result.stage,
-            result.failure.failure_class,
-            result.failure.message,
-        ]
-        for result in results
-        if result.failure is not None
-    ]
+    rows = [_failure(result) for result in results if result.failure is not None]
     return typed(pd.DataFrame(rows, columns=list(FAILURE_COLUMNS)))
+
+
+def _failure(result: Result) -> dict[str, Any]:
+    job, failure = result.attempt.job, result.failure
+    assert failure is not None
+    d = job.deployment
+    return {
+        "night": result.attempt.night,
+        "trial": result.trial,
+        "job_id": result.job_id,
+        "engine": d.engine,
+        "engine_version": d.engine_version,
+        "model": d.model.name,
+        "status": result.status,
+        "grid": result.attempt.grid,
+        "precision": d.precision,
+        "vendor": d.vendor,
+        "product": d.product,
+        "devices": d.devices,
+        "parallelism": d.parallelism.label(),
+        # Of a deployment, so of any of its points.
+        "recipe": identify(d, job.points[:1])[0].recipe,
+        "host": result.environment.host,
+        "reproduces": result.attempt.reproduces,
+        "started_utc": result.started_utc,
+        "stage": result.stage,
+        "failure_class": failure.failure_class,
+        "message": failure.message,
+    }

@@ -48,7 +48,7 @@ def _filled(found: Iterable[Any]) -> Iterator[Any]:
         yield pa.concat_tables(held)
 
 
-def opened(place: Place, path: str) -> Any:
+def as_file(place: Place, path: str) -> Any:
     """A part as a pyarrow ParquetFile, to be closed."""
     import pyarrow.parquet as pq
 
@@ -57,7 +57,7 @@ def opened(place: Place, path: str) -> Any:
 
 def groups(place: Place, path: str) -> Iterator[Any]:
     """The row groups of a part, one pyarrow table each."""
-    with opened(place, path) as file:
+    with as_file(place, path) as file:
         for index in range(file.num_row_groups):
             yield file.read_row_group(index)
 
@@ -103,6 +103,13 @@ def columns(place: Place, path: str) -> set[str]:
     return set(pq.read_schema(place.path(path), filesystem=place.arrow()).names)
 
 
+def opened(place: Place, paths: Sequence[str]) -> list[Any]:
+    """Each part as a pyarrow dataset: its schema is known, its rows are not read."""
+    import pyarrow.dataset as ds
+
+    return [ds.dataset(place.path(path), format="parquet", filesystem=place.arrow()) for path in paths]
+
+
 def select(
     place: Place,
     paths: Sequence[str],
@@ -114,12 +121,21 @@ def select(
 
     A column that a part lacks is null.
     """
+    return chosen(opened(place, paths), columns=columns, where=where)
+
+
+def chosen(
+    found: Sequence[Any],
+    *,
+    columns: Sequence[str] | None = None,
+    where: Mapping[str, str] | None = None,
+) -> Any | None:
+    """As `select`, of parts that are opened; part after part, in the order of their rows."""
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-    if not paths:
+    if not found:
         return None
-    found = [ds.dataset(place.path(path), format="parquet", filesystem=place.arrow()) for path in paths]
     schema = pa.unify_schemas([one.schema for one in found], promote_options="permissive")
     whole = ds.dataset([one.replace_schema(schema) for one in found])
     condition = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,6 +98,22 @@ class Place:
             return self._asked(home.read_bytes)
         return bytes(self._asked(lambda: self.fs.cat_file(self.path(name))))
 
+    def read_all(self, names: Sequence[str]) -> list[bytes]:
+        """The contents of files, many at a time; raises FileNotFoundError where one is missing."""
+        if self.local is not None or not names:
+            return [self.read(name) for name in names]
+        paths = [self.path(name) for name in names]
+        found = self._asked(lambda: self.fs.cat(paths))
+        return [bytes(found[path]) for path in paths]
+
+    def fetch(self, names: Sequence[str], folder: Path) -> None:
+        """Copy files into a local folder under their names, many at a time."""
+        homes = [str(folder / name) for name in names]
+        for home in dict.fromkeys(map(os.path.dirname, homes)):
+            os.makedirs(home, exist_ok=True)
+        if names:
+            self._asked(lambda: self.fs.get([self.path(name) for name in names], homes))
+
     def has(self, name: str) -> bool:
         """Whether a file is there."""
         return bool(self._asked(lambda: self.fs.exists(self.path(name))))
@@ -139,6 +155,15 @@ class Place:
                 folder.rmdir()
             except OSError:
                 return  # it holds more
+
+    def remove_all(self, names: Sequence[str]) -> None:
+        """Remove files, many at a time; those that are not there are as good."""
+        if self.local is not None:
+            for name in names:
+                self.remove(name)
+        elif names:
+            with suppress(FileNotFoundError):
+                self._asked(lambda: self.fs.rm([self.path(name) for name in names]))
 
     def folders(self, folder: str = "") -> list[str]:
         """Names of the folders directly in a folder, sorted."""

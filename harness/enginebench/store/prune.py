@@ -98,7 +98,7 @@ def _contents(work: compact.Work, part: Part) -> Iterator[tuple[str, bytes]]:
 def _chunks(work: compact.Work, part: Part) -> tuple[int, int] | None:
     """Rows that have times of events, and what all such columns take."""
     count, size = 0, 0
-    with parts.opened(work.place, part.path) as file:
+    with parts.as_file(work.place, part.path) as file:
         for index in range(file.num_row_groups):
             group = file.metadata.row_group(index)
             for number in range(group.num_columns):

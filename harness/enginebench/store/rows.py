@@ -31,6 +31,27 @@ class Rows:
         return list(self.schema.names)
 
 
+class Kept:
+    """Tables of rows, to be gone through twice; few enough are kept, the others are read again."""
+
+    def __init__(self, rows: Rows) -> None:
+        self._rows = rows
+        self._kept: list[Any] | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._kept is not None:
+            yield from self._kept
+            return
+        kept, kept_bytes = [], 0
+        for table in self._rows.tables():
+            kept_bytes += table.nbytes
+            if kept_bytes <= parts.GROUP_BYTES:
+                kept.append(table)
+            yield table
+        if kept_bytes <= parts.GROUP_BYTES:
+            self._kept = kept
+
+
 def of_folders(view: View, night: str, trials: Sequence[str], table: tables.Kind) -> Rows:
     """A table of trials that are in folders, behind each other, brought to today's version, `trial` before the rest."""
     import pyarrow as pa
@@ -69,8 +90,8 @@ def of_files(view: View, night: str, trials: Sequence[str]) -> Rows:
         table = next((one for one in view.tables(night, trial) if name == f"{one}.parquet"), None)
         if table is None:
             return view.file(night, trial, name)
-        where = view.place.path(view.table_name(night, trial, table))
-        return bytes(pq.read_schema(where, filesystem=view.place.arrow()).serialize())
+        where = view.source.path(view.table_name(night, trial, table))
+        return bytes(pq.read_schema(where, filesystem=view.source.arrow()).serialize())
 
     def found() -> Iterator[Any]:
         for name in sorted({name for trial in trials for name in view.files[trial]}):

@@ -7,7 +7,7 @@ object store, and a crash leaves only files that nobody reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,11 +28,10 @@ from enginebench.records import (
     record,
 )
 from enginebench.records.files import from_json, to_json
-from enginebench.store import arriving, collect, compact, foreign, manifests, parts, prune
+from enginebench.store import arriving, collect, compact, derived, foreign, manifests, prune
 from enginebench.store.columns import COLUMNS, OVERLAID
 from enginebench.store.corrections import Correction, Corrections, overlay
 from enginebench.store.place import Place
-from enginebench.store.rows import ORDER
 from enginebench.store.view import MARKER, View, home, nights
 
 if TYPE_CHECKING:
@@ -185,58 +184,25 @@ class Store:
     def runs(self, columns: Sequence[str] | None = None, **filters: str) -> pd.DataFrame:
         """One row a run: what it was, where it ran, and its metrics in the unit that their names end with.
 
-        All columns, or those named; `invalid` as corrections have it now. Raises UserError for a filter that is not
-        one of FILTERS.
+        All columns, or those named; `invalid` as corrections have it now. Raises UserError for an unknown column, or a
+        filter that is not one of FILTERS.
         """
-        from enginebench.store.frames import runs_frame
-
         unknown = [name for name in filters if name not in FILTERS]
         if unknown:
             raise mistake(f"filter `{unknown[0]}`", "no such filter", f"known: {', '.join(FILTERS)}")
+        night = filters.get("night")
+        view = self.view(only=None if night is None else [night])
         asked = [*COLUMNS, *OVERLAID, *METRICS] if columns is None else list(columns)
         if "invalid" not in asked:
-            return self._derived("runs", runs_frame, asked, filters)
+            return derived.read(view, "runs", asked, filters)
         stored = [name for name in dict.fromkeys([*asked, "trial", "run"]) if name not in OVERLAID]
-        runs = self._derived("runs", runs_frame, stored, filters)
+        runs = derived.read(view, "runs", stored, filters)
         runs["invalid"] = overlay(runs, self._corrections.holding())
         return runs.astype({"invalid": "str"})[asked]
 
     def failures(self) -> pd.DataFrame:
         """One row a trial that failed or was interrupted."""
-        from enginebench.store.frames import failures_frame
-
-        return self._derived("failures", failures_frame, None, {})
-
-    def _derived(
-        self,
-        table: str,
-        made: Callable[[Iterable[Result]], pd.DataFrame],
-        columns: Sequence[str] | None,
-        filters: Mapping[str, str],
-    ) -> pd.DataFrame:
-        """A table that is made from results: of compacted trials as it was made then, of the others made now."""
-        import pandas as pd
-
-        from enginebench.store.frames import typed
-
-        view = self.view()
-        today = list(made([]).columns)
-        chosen = today if columns is None else list(columns)
-        needed = list(dict.fromkeys([*chosen, *ORDER[table], *filters]))
-        paths = view.parts(table)
-        if all(parts.columns(self.place, path) >= set(today) for path in paths):
-            compacted = parts.select(self.place, paths, columns=needed, where=filters)
-            loose = made(view.loose_result(trial) for trial in view.loose)
-        else:
-            # Compacted by a version that had other columns; the next compaction makes them anew.
-            compacted, loose = None, made(result for _, result in view.results())
-        for name, value in filters.items():
-            loose = loose[loose[name] == value]
-        frames = [loose[needed]]
-        if compacted is not None and compacted.num_rows:
-            frames.insert(0, typed(compacted.to_pandas()))
-        whole = frames[0] if len(frames) == 1 or loose.empty else pd.concat(frames)
-        return whole.sort_values(list(ORDER[table]), kind="stable")[chosen].reset_index(drop=True)
+        return derived.read(self.view(), "failures", None, {})
 
     def requests(self, trial: str) -> pd.DataFrame:
         """Per-request rows of a trial."""

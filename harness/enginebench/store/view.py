@@ -43,6 +43,8 @@ class View:
         The manifest first: what a compactor takes over meanwhile is seen as a folder still, which it leaves for a day.
         """
         self.place = place
+        self.source = place
+        """Where trial folders are read from."""
         self.manifest = manifests.newest(place, known)
         self.loose: dict[str, str] = {}
         """Trial to night, of the folders that count."""
@@ -87,15 +89,26 @@ class View:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(content)
 
+    def bring_near(self, folder: Path) -> None:
+        """Copy the trial folders of a remote place into a local one, and read them there from now on.
+
+        A request a file and many at a time, where reading a table in place takes several requests one after another.
+        """
+        if self.place.local is None:
+            named = [
+                f"{home(night, trial)}/{name}" for trial, night in self.loose.items() for name in self.files[trial]
+            ]
+            self.place.fetch(named, folder)
+            self.source = Place(folder)
+
     def parts(self, table: str, night: str | None = None) -> list[str]:
         """Where the parts of a table lie, all or those that have trials of a night."""
         return [one.path for one in self.manifest.parts if one.table == table and night in (None, *one.nights)]
 
     def results(self, night: str | None = None) -> Iterator[tuple[str, Result]]:
         """Night and result of every trial, or of one night's, in no order."""
-        for trial, its in self.loose.items():
-            if night in (None, its):
-                yield its, self.loose_result(trial)
+        for trial, result in self.loose_results([one for one, its in self.loose.items() if night in (None, its)]):
+            yield self.loose[trial], result
         found = parts.select(
             self.place, self.parts("files", night), columns=["night", "trial", "content"], where={"name": MARKER}
         )
@@ -103,15 +116,16 @@ class View:
             if night in (None, row["night"]):
                 yield row["night"], from_json(Result, row["content"], f"{self.place.url}: trial {row['trial']}")
 
-    def loose_result(self, trial: str) -> Result:
-        """The result in a trial's folder."""
-        name = f"{home(self.loose[trial], trial)}/{MARKER}"
-        return from_json(Result, self.place.read(name), f"{self.place.url}/{name}")
+    def loose_results(self, trials: Sequence[str]) -> Iterator[tuple[str, Result]]:
+        """Trial and the result in its folder, of some that are in folders."""
+        names = [f"{home(self.loose[trial], trial)}/{MARKER}" for trial in trials]
+        for trial, name, content in zip(trials, names, self.source.read_all(names), strict=True):
+            yield trial, from_json(Result, content, f"{self.place.url}/{name}")
 
     def file(self, night: str, trial: str, name: str) -> bytes | None:
         """A file of a trial that is no table; null where it has none of the name."""
         if trial in self.loose:
-            return self.place.read(f"{home(night, trial)}/{name}") if name in self.files[trial] else None
+            return self.source.read(f"{home(night, trial)}/{name}") if name in self.files[trial] else None
         found = parts.select(
             self.place, self.parts("files", night), columns=["content"], where={"trial": trial, "name": name}
         )
@@ -125,8 +139,9 @@ class View:
         if trial in self.loose:
             if f"{name}.parquet" not in self.files[trial]:
                 return None
-            where = self.place.path(self.table_name(night, trial, name))
-            return pq.read_table(where, filesystem=self.place.arrow(), partitioning=None)
+            where = self.source.path(self.table_name(night, trial, name))
+            with pq.ParquetFile(where, filesystem=self.source.arrow()) as file:
+                return file.read()
         if (written := self.file(night, trial, f"{name}.parquet")) is None:
             return None
         schema = pa.ipc.read_schema(pa.py_buffer(written))
@@ -149,7 +164,7 @@ class View:
         """Every file of a trial that is no table, `result.json` included, by name."""
         if trial in self.loose:
             names = [name for name in self.files[trial] if name not in _TABLES]
-            return {name: self.place.read(f"{home(night, trial)}/{name}") for name in names}
+            return {name: self.source.read(f"{home(night, trial)}/{name}") for name in names}
         found = parts.select(
             self.place, self.parts("files", night), columns=["name", "content"], where={"trial": trial}
         )

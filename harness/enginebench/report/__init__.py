@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shlex
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -11,13 +12,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from enginebench.metrics import METRICS
-from enginebench.records import Calibration, EngineInfo, Job, VenvProvision
+from enginebench.records import Calibration, EngineInfo, Job, VenvProvision, identify
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from enginebench.analysis.again import Compared, Figure
+    from enginebench.analysis.power import Need
     from enginebench.night import Planned
+    from enginebench.plan import Plan
     from enginebench.reproduce import Differing, Order
     from enginebench.store import Correction
 
@@ -58,6 +61,11 @@ def figure(value: float | None) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}"
     return f"{value:.4g}"
+
+
+def counted(count: int, what: str) -> str:
+    """`1 night`, `2 nights`."""
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def show_points(points: pd.DataFrame, screen: Console, notes: Iterable[str] = ()) -> None:
@@ -161,6 +169,49 @@ def show_plan(planned: Planned, screen: Console) -> None:
         f"{planned.due.runs_due} runs due, {planned.due.runs_fresh} fresh; "
         f"about {planned.accelerator_hours():.2f} accelerator-hours."
     )
+
+
+def show_needs(plan: Plan, needs: Sequence[Need], screen: Console) -> None:
+    """How many server starts verdicts need, or whether the grid's find what it asks for."""
+    for line in _needs(plan, needs):
+        screen.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _needs(plan: Plan, needs: Sequence[Need]) -> Iterator[str]:
+    from enginebench.analysis.power import margin_for
+
+    # Two versions of an engine are one series.
+    points = {one.series for job in plan.jobs for one in identify(job.deployment, job.points)}
+    unknown = len(points) - len(needs)
+    if plan.detect is not None and unknown:
+        yield (
+            f"detect {plan.detect * 100:g} %: the store does not know the noise of {unknown} of {len(points)} points; "
+            "measure them on 2 server starts or more of one version"
+        )
+    if not needs:
+        return
+    has = f"this grid has {plan.starts}"
+    if plan.detect is None:
+        told = []
+        for effect in needs[0].starts:
+            most = max(needs, key=lambda one: one.starts[effect] or math.inf)
+            told.append(f"a {effect * 100:g} % verdict on {most.point} needs {_starts(most.starts[effect])}")
+        points_known = f"of the {len(needs)} points whose noise is known the shakiest"
+        yield f"By `compare`, {points_known}: {', '.join(told)}; {has}."
+        return
+    short = [one for one in needs if (one.starts[plan.detect] or math.inf) > plan.starts]
+    yield (
+        f"detect {plan.detect * 100:g} %: {has}, enough for {len(needs) - len(short)} of the {len(needs)} points whose "
+        f"noise is known (with `compare --margin {margin_for(plan.detect) * 100:g}%`)"
+    )
+    for one in short:
+        spread = f"{one.noise.start * 100:.2g} % from start to start"
+        spread += "" if one.noise.repeat is None else f", {one.noise.repeat * 100:.2g} % from repeat to repeat"
+        yield f"  {one.point} needs {_starts(one.starts[plan.detect])}: {spread}, by {one.noise.starts} starts"
+
+
+def _starts(count: int | None) -> str:
+    return "more than 100 starts" if count is None else f"{count} starts"
 
 
 def _points(job: Job) -> str:
