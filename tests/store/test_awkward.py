@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import resource
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -285,3 +286,33 @@ def test_what_an_importer_took_is_read_again(tmp_path):
     assert done.returncode in (0, 2), done.stderr
     assert "Traceback" not in done.stderr
     list(Store(tmp_path / "store").foreign())
+
+
+def test_a_trial_that_was_copied_to_another_night_is_counted_once(tmp_path):
+    store = a_store(tmp_path, a_trial("t", [a_run(0)], night="2026-11-01"))
+    shutil.copytree(store.local / "night=2026-11-01", store.local / "night=2026-11-02")
+    for _ in range(3):
+        assert list(store.runs()["night"]) == ["2026-11-01"]
+        assert len(list(store.results())) == 1
+        store.compact()
+
+
+def test_a_trial_that_comes_after_its_night_was_pruned_keeps_its_tables(tmp_path):
+    store = a_store(tmp_path, a_trial("t", [a_run(0)], night="2020-01-01"))
+    prune.prune(store, Retention(requests_days=1), today=date(2026, 11, 24))
+    store.ingest(finished(tmp_path / "u", a_trial("u", [a_run(0)], night="2020-01-01")))
+    store.compact()
+    assert "requests" not in store.view().tables("2020-01-01", "t")
+    store.fetch("u", tmp_path / "again")
+    assert len(pq.read_table(tmp_path / "again" / "requests.parquet")) == 2
+
+
+def test_a_table_that_broke_in_its_folder_is_named(tmp_path, folder):
+    store = Store(tmp_path / "store")
+    store.ingest(folder)
+    path = store.local / HOME / "requests.parquet"
+    broken = bytearray(path.read_bytes())
+    broken[60:400] = bytes(340)
+    path.write_bytes(broken)
+    with pytest.raises(UserError, match=r"trial=t/requests\.parquet: cannot be read: .*; bring back what was measured"):
+        store.compact()

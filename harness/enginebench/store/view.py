@@ -50,6 +50,8 @@ class View:
         """Trial to night, of the folders that count."""
         self.files: dict[str, list[str]] = {}
         """Trial to the names of its files, of those folders."""
+        # Of any night: a folder that was copied to another night is no other trial.
+        self._compacted = frozenset(trial for ids in self.manifest.trials.values() for trial in ids)
         for night in nights(place) if only is None else only:
             self._look(night)
 
@@ -59,9 +61,8 @@ class View:
             _, trial, name = (*one.name.split("/", 2), "")[:3]
             if trial.startswith("trial=") and name and not name.rpartition("/")[2].startswith(ASIDE):
                 within.setdefault(trial.removeprefix("trial="), []).append(name)
-        compacted = frozenset(self.manifest.trials.get(night, ()))
         for trial, names in within.items():
-            if MARKER in names and trial not in compacted:
+            if MARKER in names and trial not in self._compacted and trial not in self.loose:
                 self.loose[trial] = night
                 self.files[trial] = names
 
@@ -140,8 +141,14 @@ class View:
             if f"{name}.parquet" not in self.files[trial]:
                 return None
             where = self.source.path(self.table_name(night, trial, name))
-            with pq.ParquetFile(where, filesystem=self.source.arrow()) as file:
-                return file.read()
+            try:
+                with pq.ParquetFile(where, filesystem=self.source.arrow()) as file:
+                    return file.read()
+            except (OSError, pa.ArrowException) as error:
+                place = f"{self.place.url}/{self.table_name(night, trial, name)}"
+                raise mistake(
+                    place, f"cannot be read: {error}", "bring back what was measured, or take it out"
+                ) from None
         if (written := self.file(night, trial, f"{name}.parquet")) is None:
             return None
         schema = pa.ipc.read_schema(pa.py_buffer(written))
@@ -178,4 +185,10 @@ class View:
             found = parts.select(self.place, self.parts("files", night), columns=["name"], where={"trial": trial})
             names = [] if found is None else found["name"].to_pylist()
         dropped = self.manifest.dropped.get(night, ()) if trial not in self.loose else ()
-        return sorted(table for name in names if (table := _TABLES.get(name)) and table not in dropped)
+        left = [table for name in names if (table := _TABLES.get(name))]
+        return sorted(table for table in left if table not in dropped or self._has_rows(night, trial, table))
+
+    def _has_rows(self, night: str, trial: str, name: Kind) -> bool:
+        """Whether parts hold rows of a trial: one that came after retention had dropped a table has its own."""
+        found = parts.select(self.place, self.parts(name, night), columns=["trial"], where={"trial": trial})
+        return found is not None and found.num_rows > 0
