@@ -1,0 +1,1 @@
+"""Changes over nights: found, confirmed, and what else differed."""
