@@ -49,6 +49,7 @@ def parser() -> argparse.ArgumentParser:
     _places(run, "cache")
     _bench(command("bench", "measure the server at a URL; options as those of `vllm bench serve`"))
     _results(command("results", "look at, export or take in results, also other tools'"))
+    _changes(command("changes", "tell what changed over the nights, by how much, and what else differed then"))
     _convert(command("convert", "turn another project's configuration files into grids; tell what is left out"))
     site = command("site", "build the dashboard from the store")
     site.add_argument("--serve", type=int, metavar="PORT", help="serve it on 127.0.0.1 until Ctrl-C")
@@ -109,6 +110,13 @@ def _results(one: argparse.ArgumentParser) -> None:
     pruned.add_argument("--policy", type=Path, default=policy, metavar="FILE", help=f"days by kind (default: {policy})")
     pruned.add_argument("--dry-run", action="store_true", help="only tell what would go")
     action("clean", "remove what dead writers left and what compaction made needless, a day after")
+
+
+def _changes(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value")
+    one.add_argument("--since", default="", metavar="NIGHT", help="only what was found in this night or later")
+    one.add_argument("--plan", type=Path, metavar="FILE", help="write the jobs that would confirm, a job.json a line")
+    _places(one, "store")
 
 
 def _convert(one: argparse.ArgumentParser) -> None:

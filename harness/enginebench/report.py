@@ -14,6 +14,7 @@ from enginebench.records import Calibration, Job
 if TYPE_CHECKING:
     import pandas as pd
 
+    from enginebench.analysis.changes import Finding
     from enginebench.night import Planned
 
 SHOWN = ("output_tps_per_accelerator", "interactivity_mean_tps", "ttft_mean_ns", "tpot_mean_ns", "goodput_rps")
@@ -207,3 +208,19 @@ def show_calibration(found: Calibration, screen: Console) -> None:
         verdict = "exact" if one.exact() else f"{one.failed_requests} failed" if one.failed_requests else "not exact"
         table.add_row(str(one.concurrency), str(one.requests), *words, verdict)
     screen.print(table)
+
+
+def show_changes(changes: Sequence[Finding], notes: Iterable[str], screen: Console) -> None:
+    """A line a change: curve, night, size with its interval, whether it is confirmed, and what else differed; then the
+    notes."""
+    for one in changes:
+        what = f"{one.label}{f', {one.load} alone' if one.load else ''}: {METRICS[one.metric].title}"
+        size = f"{one.ratio - 1:+.1%} [{one.low - 1:+.1%}, {one.high - 1:+.1%}]"
+        sure = "confirmed" if one.status == "confirmed" else "waiting for a confirming rerun"
+        line = f"{one.night} {what} {size} {'worse' if one.worse else 'better'}, {sure}: {'; '.join(one.causes)}"
+        style = "red" if one.worse and one.status == "confirmed" else None
+        screen.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+    if not changes:
+        screen.print("no change", highlight=False)
+    for note in notes:
+        screen.print(note, markup=False, highlight=False, soft_wrap=True)

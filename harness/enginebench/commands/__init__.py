@@ -130,6 +130,13 @@ def results(options: argparse.Namespace) -> int:
     return int(getattr(stored, f"{options.action}_")(options))
 
 
+def changes(options: argparse.Namespace) -> int:
+    """`enginebench changes`: 1 if something got worse for sure."""
+    from enginebench.commands import nights
+
+    return nights.changes(options)
+
+
 def convert(options: argparse.Namespace) -> int:
     """`enginebench convert inferencex FILE... --out DIR`."""
     from enginebench.convert import convert_inferencex

@@ -21,7 +21,7 @@ def points_(options: argparse.Namespace) -> int:
     from enginebench.analysis.points import summarise_points
     from enginebench.analysis.snapshot import missing_notes
 
-    runs = _runs(options)
+    runs = chosen_runs(options)
     points = summarise_points(runs)
     notes = [*recipe_notes(runs, Store(options.store).result), *missing_notes(points)]
     report.show_points(points, report.console(), notes)
@@ -32,7 +32,7 @@ def list_(options: argparse.Namespace) -> int:
     """A line a run."""
     from enginebench import report
 
-    report.show_runs(_runs(options), report.console())
+    report.show_runs(chosen_runs(options), report.console())
     return 0
 
 
@@ -41,10 +41,10 @@ def export_(options: argparse.Namespace) -> int:
     from enginebench.store import export, export_as
 
     if options.tool is None:
-        runs = _runs(options)
+        runs = chosen_runs(options)
         export(runs, options.path)
     else:
-        runs = _runs(options, columns=("trial", "run"))
+        runs = chosen_runs(options, columns=("trial", "run"))
         export_as(options.tool, Store(options.store), runs, options.path)
     print(f"{len(runs)} runs in {options.path}")
     return 0
@@ -103,7 +103,8 @@ def clean_(options: argparse.Namespace) -> int:
     return 0
 
 
-def _runs(options: argparse.Namespace, columns: Sequence[str] | None = None) -> pd.DataFrame:
+def chosen_runs(options: argparse.Namespace, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """The table of runs that `--store` and `--where` ask for, all columns or those named."""
     wrong = [item for item in options.where if "=" not in item]
     if wrong:
         raise mistake(f"--where {wrong[0]}", "no `=` in it", "write KEY=VALUE, as engine=vllm")

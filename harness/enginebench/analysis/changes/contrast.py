@@ -35,7 +35,8 @@ def steps(nights: int, longest: int) -> Floats:
 def weights(hundredths: int, nights: int, longest: int, slope: float) -> tuple[Floats, Floats]:
     """What each night weighs in each step's size, for nights measured once, and the information on that size.
 
-    `hundredths`: autocorrelation in hundredths. Weights are nights × steps; `values @ weights / information` is the size.
+    `hundredths`: autocorrelation in hundredths. Weights are nights × steps; `values @ weights / information` is the
+    size.
     """
     shape = steps(nights, longest)
     weight = np.linalg.solve(covariance(hundredths / 100, nights, slope), shape)

@@ -1,8 +1,8 @@
-"""Change points of many series at once, night by night, each confirmed by measuring again before it is called one. Pure.
+"""Change points of many series at once, night by night, each confirmed by measuring again before it counts. Pure.
 
 Each night is judged by what was known then: the noise by the series' own past, the step by generalised least squares
 over the last nights since a known break. A night that stands out asks for reruns; a change is confirmed by at least two
-nights that agree, one of them measured more than once, and by evidence beyond `Rule.sure`.
+nights that agree, one of them measured more than once (or by `Rule.held` nights), and by evidence beyond `Rule.sure`.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ class Rule:
     """Standard errors from which on a night asks for reruns."""
     sure: float = 3.8
     """Standard errors that confirm a change."""
+    held: int = 5
+    """Nights for which a step must have held where none of them was measured more than once."""
     least: float = 0.01
     """Smallest change that is told, in logs."""
     reruns: int = 2
@@ -135,6 +137,10 @@ class _State:
         if breaks is not None:
             # A break on a night without figures is one on the next night that has some.
             self.segment = np.take_along_axis(np.cumsum(breaks, axis=1), self.order, axis=1)
+        # Noise is learned from nights measured as often as usual; only more than that is better known.
+        measured = np.where(np.arange(nights) < self.count[:, None], self.runs, np.nan)
+        measured[self.count == 0] = 1
+        self.usual = np.nanmedian(measured, axis=1)
         self.blips = np.zeros((rows, nights), dtype=bool)
         self.asked = np.zeros(rows, dtype=np.int64)
         self.since = np.zeros(rows, dtype=np.int64)
@@ -145,7 +151,7 @@ class _State:
             spread = np.take_along_axis(within, self.order, axis=1)
             several = np.isfinite(spread) & (self.runs > 1)
             # Learned once from all nights: repeats tell nothing of steps.
-            self.squares = np.where(several, spread * (self.runs - 1), 0).sum(axis=1)
+            self.squares = np.where(several, spread * (self.runs - 1), 0).sum(axis=1) / self.usual
             self.freedom = np.where(several, self.runs - 1, 0).sum(axis=1)
         self.changes: list[Change] = []
 
@@ -244,6 +250,7 @@ class _State:
             row, step = int(rows[place]), int(steps[place])
             begun = night - step + 1
             repeated = self.runs[row, begun : night + 1].max() > 1
+            repeated = repeated or step >= self.rule.held
             sure = bool(step >= 2 and repeated and night >= self.rule.first and score[place] >= self.rule.sure)
             if not sure and night != self.count[row] - 1:
                 continue
@@ -286,8 +293,10 @@ class _State:
             # Whether the newest night is a blip, only the next can tell.
             most = rule.jump * self._difference_sd(rows)
             window[:, -1] = window[:, -2] + np.clip(window[:, -1] - window[:, -2], -most, most)
-        runs = self.runs[rows, night - longest + 1 : night + 1]
-        size, information = contrast.exact(window, runs, self._redrawn(rows, hundredths), hundredths, longest, rule.slope)
+        runs = np.maximum(self.runs[rows, night - longest + 1 : night + 1] / self.usual[rows, None], 1)
+        size, information = contrast.exact(
+            window, runs, self._redrawn(rows, hundredths), hundredths, longest, rule.slope
+        )
         error = self.sd[rows, None] / np.sqrt(information)
         score = np.abs(size) / error
         fits = (score >= rule.ask) & (np.abs(size) >= rule.least)
@@ -311,7 +320,7 @@ class _State:
         return agree
 
     def _redrawn(self, rows: Ints, hundredths: int) -> Floats:
-        """Share of a night's own noise that a rerun draws anew, from the reruns so far; half of it before there are any."""
+        """Share of a night's own noise that a rerun draws anew, from the reruns so far; before there are any, half."""
         own = self.sd[rows] ** 2 * max(1 - hundredths / 100 / contrast.DECAY, 0.02)
         found = (self.squares[rows] + 0.5 * own * 4) / (self.freedom[rows] + 4)
         return np.clip(found / own, 0, 1)
