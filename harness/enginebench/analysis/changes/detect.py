@@ -244,15 +244,30 @@ class _State:
             again = rows[(self.runs[rows, night] <= 1) & self._best(rows, night, length, hundredths, two=False)[0]]
             if len(again):
                 self._measure(again, night, ask)
-        found, steps, sizes, errors = self._best(rows, night, length, hundredths, two=True)
-        score = np.abs(sizes) / errors
+        sure = self._tell(rows, night, self._best(rows, night, length, hundredths, two=True), "confirmed")
+        # The newest night of a series is told too: it waits for a rerun, or for the next.
+        rest = rows[~sure & (self.count[rows] == night + 1)]
+        if len(rest):
+            self._tell(rest, night, self._best(rest, night, length, hundredths, two=False), "waiting")
+
+    def _tell(
+        self,
+        rows: Ints,
+        night: int,
+        best: tuple[Bools, Ints, Floats, Floats],
+        status: Literal["confirmed", "waiting"],
+    ) -> Bools:
+        """Keep the steps that may be called so; gives which rows that were."""
+        found, steps, sizes, errors = best
+        told = found.copy()
         for place in np.flatnonzero(found):
             row, step = int(rows[place]), int(steps[place])
             begun = night - step + 1
-            repeated = self.runs[row, begun : night + 1].max() > 1
-            repeated = repeated or step >= self.rule.held
-            sure = bool(step >= 2 and repeated and night >= self.rule.first and score[place] >= self.rule.sure)
-            if not sure and night != self.count[row] - 1:
+            if status == "confirmed":
+                again = step >= self.rule.held or self.runs[row, begun : night + 1].max() > 1
+                known = night >= self.rule.first and abs(sizes[place]) >= self.rule.sure * errors[place]
+                told[place] = step >= 2 and again and known
+            if not told[place]:
                 continue
             self.changes.append(
                 Change(
@@ -261,12 +276,13 @@ class _State:
                     found=int(self.order[row, night]),
                     size=float(sizes[place]),
                     error=float(errors[place]),
-                    status="confirmed" if sure else "waiting",
+                    status=status,
                 )
             )
-            if sure:
+            if status == "confirmed":
                 self.since[row] = begun
                 self.segment[row, begun:] += 1
+        return told
 
     def _measure(self, rows: Ints, night: int, ask: Ask) -> None:
         first = self.y[rows, night]
