@@ -19,6 +19,8 @@ from enginebench.records import record
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
+_NEAR = 20
+"""Nights before a step that tell the level it is held against night by night; farther ones may have drifted."""
 Ask = Callable[[int, Ints], Floats]
 """Night and rows that need reruns → their values, rows × reruns, in logs."""
 
@@ -37,8 +39,12 @@ class Rule:
     """Fewest nights since the last break before a step."""
     ask: float = 2.75
     """Standard errors from which on a night asks for reruns."""
-    sure: float = 3.8
-    """Standard errors that confirm a change."""
+    sure: float = 4.2
+    """Standard errors that confirm a change of two nights."""
+    patience: float = 0.15
+    """How many fewer do with each further night, …"""
+    at_least_sure: float = 3.8
+    """… down to this many."""
     held: int = 5
     """Nights for which a step must have held where none of them was measured more than once."""
     least: float = 0.01
@@ -265,7 +271,7 @@ class _State:
             begun = night - step + 1
             if status == "confirmed":
                 again = step >= self.rule.held or self.runs[row, begun : night + 1].max() > 1
-                known = night >= self.rule.first and abs(sizes[place]) >= self.rule.sure * errors[place]
+                known = night >= self.rule.first and abs(sizes[place]) >= self._enough(step) * errors[place]
                 told[place] = step >= 2 and again and known
             if not told[place]:
                 continue
@@ -283,6 +289,10 @@ class _State:
                 self.since[row] = begun
                 self.segment[row, begun:] += 1
         return told
+
+    def _enough(self, step: int) -> float:
+        """Standard errors that confirm a step of so many nights: short excursions are what correlated noise does most."""
+        return max(self.rule.sure - self.rule.patience * (step - 2), self.rule.at_least_sure)
 
     def _measure(self, rows: Ints, night: int, ask: Ask) -> None:
         first = self.y[rows, night]
@@ -331,7 +341,9 @@ class _State:
         agree = np.empty(size.shape, dtype=bool)
         for step in range(1, longest + 1):
             after = np.sort(window[:, -step:] * np.sign(size[:, step - 1 : step]), axis=1)
-            level = np.median(window[:, :-step], axis=1) * np.sign(size[:, step - 1])
+            level = np.median(window[:, max(0, window.shape[1] - step - _NEAR) : -step], axis=1) * np.sign(
+                size[:, step - 1]
+            )
             agree[:, step - 1] = after[:, (step - 1) // 2] - level >= np.abs(size[:, step - 1]) / 2
         return agree
 
