@@ -11,7 +11,7 @@ from enginebench import report
 from enginebench.analysis.changes import FACTS, WATCHED, Finding, find_changes
 from enginebench.commands import stored
 from enginebench.errors import mistake
-from enginebench.records.files import plain
+from enginebench.records import plain
 from enginebench.store import Store
 
 _COLUMNS = (

@@ -167,10 +167,14 @@ def test_noise_is_learned_from_a_series_own_past():
         values[:, night] = 0.5 * values[:, night - 1] + random.normal(0, 0.01 * np.sqrt(0.75), 50)
     values[:, 50] += 0.3
     values[:, 100:] += 0.1
-    variance, correlation, nights = noise.estimate(values, np.zeros(values.shape, dtype=np.int64))
+    segment = np.tile(np.arange(200) >= 100, (50, 1)).astype(np.int64)
+    variance, correlation, nights = noise.estimate(values, segment)
     assert np.sqrt(variance).mean() == pytest.approx(0.01, rel=0.15)
     assert correlation.mean() == pytest.approx(0.5, abs=0.1)
-    assert set(nights) == {191}
+    assert set(nights) == {182}
+    # Across the step the pairs tell of the step.
+    across, _, _ = noise.estimate(values, np.zeros_like(segment))
+    assert (across > variance).all()
 
 
 def test_a_night_measured_more_often_counts_for_more():

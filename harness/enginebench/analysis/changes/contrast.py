@@ -12,7 +12,7 @@ import numpy as np
 
 from enginebench.analysis.changes.noise import Floats
 
-DECAY = 0.6
+DECAY = 0.65
 """How much of the correlated part of the noise is left a night later."""
 _LEVEL = 1e4
 """Variance of the unknown level, in units of the noise's: as good as nothing known."""
@@ -39,15 +39,17 @@ def weights(hundredths: int, nights: int, longest: int, slope: float) -> tuple[F
     size.
     """
     shape = steps(nights, longest)
-    weight = np.linalg.solve(covariance(hundredths / 100, nights, slope), shape)
-    return weight, (shape * weight).sum(axis=0)
+    weight: Floats = np.linalg.solve(covariance(hundredths / 100, nights, slope), shape)
+    information: Floats = (shape * weight).sum(axis=0)
+    return weight, information
 
 
 @functools.lru_cache(maxsize=4096)
 def _inverse(hundredths: int, nights: int, longest: int, slope: float) -> tuple[Floats, Floats]:
     """The last `longest` columns of the inverse of the covariance, and what of them falls on each step."""
-    inverse = np.linalg.inv(covariance(hundredths / 100, nights, slope))[:, -longest:]
-    return inverse, steps(nights, longest).T @ inverse
+    inverse: Floats = np.linalg.inv(covariance(hundredths / 100, nights, slope))[:, -longest:]
+    on_steps: Floats = steps(nights, longest).T @ inverse
+    return inverse, on_steps
 
 
 def exact(

@@ -242,7 +242,8 @@ class _State:
 
     def _window(self, rows: Ints, night: int, length: int) -> Floats:
         window = self.y[rows, night - length + 1 : night + 1]
-        return window - np.median(window, axis=1, keepdims=True)
+        centred: Floats = window - np.median(window, axis=1, keepdims=True)
+        return centred
 
     def _weigh(self, rows: Ints, night: int, length: int, hundredths: int, ask: Ask | None) -> None:
         """Judge rows that stand out exactly, measuring again what may still turn out either way."""
@@ -333,7 +334,8 @@ class _State:
         score = np.where(fits, score, 0)
         best = score.argmax(axis=1)
         at = (np.arange(len(rows)), best)
-        return fits.any(axis=1), best + 1, size[at], error[at]
+        found: Bools = np.asarray(fits.any(axis=1))
+        return found, best + 1, size[at], error[at]
 
     @staticmethod
     def _agree(window: Floats, size: Floats, longest: int) -> Bools:
