@@ -39,7 +39,7 @@ def weights(hundredths: int, nights: int, longest: int, slope: float) -> tuple[F
     size.
     """
     shape = steps(nights, longest)
-    weight: Floats = np.linalg.solve(covariance(hundredths / 100, nights, slope), shape)
+    weight = np.asarray(np.linalg.solve(covariance(hundredths / 100, nights, slope), shape), dtype=np.float64)
     information: Floats = (shape * weight).sum(axis=0)
     return weight, information
 
@@ -47,7 +47,8 @@ def weights(hundredths: int, nights: int, longest: int, slope: float) -> tuple[F
 @functools.lru_cache(maxsize=4096)
 def _inverse(hundredths: int, nights: int, longest: int, slope: float) -> tuple[Floats, Floats]:
     """The last `longest` columns of the inverse of the covariance, and what of them falls on each step."""
-    inverse: Floats = np.linalg.inv(covariance(hundredths / 100, nights, slope))[:, -longest:]
+    whole = np.asarray(np.linalg.inv(covariance(hundredths / 100, nights, slope)), dtype=np.float64)
+    inverse = whole[:, -longest:]
     on_steps: Floats = steps(nights, longest).T @ inverse
     return inverse, on_steps
 

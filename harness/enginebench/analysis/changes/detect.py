@@ -292,7 +292,7 @@ class _State:
         return told
 
     def _enough(self, step: int) -> float:
-        """Standard errors that confirm a step of so many nights: short excursions are what correlated noise does most."""
+        """Standard errors that confirm a step of so many nights: short excursions are what noise does most."""
         return max(self.rule.sure - self.rule.patience * (step - 2), self.rule.at_least_sure)
 
     def _measure(self, rows: Ints, night: int, ask: Ask) -> None:

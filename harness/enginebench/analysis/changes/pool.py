@@ -7,7 +7,10 @@ import numpy as np
 from enginebench.analysis.changes.noise import Floats, robust_variance
 from enginebench.records import record
 
-_ROUNDS = 5
+_ROUNDS = 40
+"""At most; where points come and go their levels are found step by step."""
+_STILL = 1e-4
+"""Logs by which levels may still move when they count as found."""
 _FAR = 4.0
 """Standard deviations beyond which a point counts as this far off the others of its night."""
 _FLOOR = 0.25
@@ -25,14 +28,15 @@ class Pool:
     sd: Floats
     """Noise of each point from night to night, in logs."""
 
-    def of(self, values: Floats) -> Floats:
+    def of(self, values: Floats, *, bounded: bool = True) -> Floats:
         """Nights (or starts) × points, logs, to one value each; points that are not there leave it to the others."""
         distance = values - self.levels
         known = np.isfinite(distance)
         weight = np.where(known, self.weights, 0.0)
         centre = _weighted_median(distance, weight)
         # One point gone astray must not move the curve.
-        near = np.clip(distance - centre[:, None], -_FAR * self.sd, _FAR * self.sd)
+        near = distance - centre[:, None]
+        near = np.clip(near, -_FAR * self.sd, _FAR * self.sd) if bounded else near
         total = weight.sum(axis=1)
         moved = np.where(known, near * weight, 0.0).sum(axis=1) / np.maximum(total, 1e-300)
         return np.where(total > 0, centre + moved, np.nan)
@@ -47,8 +51,11 @@ def fit(values: Floats) -> Pool:
     pool = Pool(levels=_column_medians(values), weights=1 / variance, sd=np.sqrt(variance))
     for _ in range(_ROUNDS if points > 1 else 1):
         # Where points are missing, the others tell how the night was.
-        left = values - pool.of(values)[:, None]
-        pool = Pool(levels=_column_medians(left), weights=pool.weights, sd=pool.sd)
+        levels = _column_medians(values - pool.of(values, bounded=False)[:, None])
+        moved = np.nanmax(np.abs(levels - pool.levels), initial=0.0)
+        pool = Pool(levels=levels, weights=pool.weights, sd=pool.sd)
+        if moved < _STILL:
+            break
     return pool
 
 
