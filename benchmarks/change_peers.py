@@ -86,7 +86,7 @@ def alarms(rule: Callable[[np.ndarray], list[int]], series: np.ndarray, start: i
         for index in rule(series[: night + 1]):
             if all(abs(index - one) > SAME for one in told):
                 told.append(index)
-                yield night, index
+                yield night, int(index)
 
 
 def main() -> None:

@@ -95,7 +95,7 @@ def found(
     return Share(len(right), curves), Share(covered, max(len(right), 1))
 
 
-def target(size: int) -> None:
+def target(size: int, only: Sequence[str]) -> None:
     """The target's table, a row a reading."""
     rule = Rule()
     words = " | ".join(f"{step:.0%} within {within}" for step, within in STEPS)
@@ -107,6 +107,8 @@ def target(size: int) -> None:
     cases = [(reading, 150, True) for reading in READINGS] + [("points", 60, True), ("points", 150, False)]
     cases += [("states", 60, True)]
     for number, (reading, history, stays) in enumerate(cases):
+        if reading not in only:
+            continue
         world = World(reading=reading, outlier_stays=stays)
         wrong, nights, reruns = quiet(world, size // 4, 365, 1000 + number, rule)
         shares = [found(world, size, 2000 + 10 * number, rule, step, within, history) for step, within in STEPS]
@@ -215,9 +217,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("what", choices=("target", "peers", "speed"))
     options.add_argument("--size", type=int, default=0, help="curves a cell (2,000; peers: 150)")
+    options.add_argument("--readings", nargs="+", choices=READINGS, default=list(READINGS), help="of the target")
     chosen = options.parse_args(argv)
     if chosen.what == "target":
-        target(chosen.size or 2000)
+        target(chosen.size or 2000, chosen.readings)
     elif chosen.what == "peers":
         peers(chosen.size or 150)
     else:
