@@ -220,3 +220,20 @@ def test_a_point_that_replaces_another_brings_no_level_of_its_own():
     values[30:, 1] = np.nan
     made = pool.fit(values).of(values)
     assert made[30:].mean() - made[:30].mean() == pytest.approx(0.1, abs=0.01)
+
+
+def test_two_nights_of_which_one_is_off_are_no_step():
+    values = flat(60)
+    # A night that is a little off, then one that is far off: the pair is far off in the mean.
+    values[0, 40:42] = (0.012, 0.2)
+    assert not confirmed(judge(values, runs=twice(values)))
+    # Three of which one is off, before the next night can tell that it was a blip.
+    values[0, 39:42] = (0.0, 0.028, 0.028)
+    assert not [one for one in confirmed(judge(values, runs=twice(values))) if one.night < 40]
+
+
+def test_one_night_is_never_a_change_however_far_off_and_often_measured():
+    values = flat(41)
+    values[0, 40] -= 0.3
+    done = judge(values, runs=np.full(values.shape, 5))
+    assert [one.status for one in done.changes] == ["waiting"]

@@ -39,11 +39,11 @@ class Rule:
     """Fewest nights since the last break before a step."""
     ask: float = 2.75
     """Standard errors from which on a night asks for reruns."""
-    sure: float = 4.2
+    sure: float = 4.0
     """Standard errors that confirm a change of two nights."""
     patience: float = 0.15
     """How many fewer do with each further night, …"""
-    at_least_sure: float = 3.8
+    at_least_sure: float = 3.6
     """… down to this many."""
     held: int = 5
     """Nights for which a step must have held where none of them was measured more than once."""
@@ -55,8 +55,8 @@ class Rule:
     """Drift a night that is expected, as a share of the noise."""
     spike: float = 3.0
     """Standard deviations of a night's difference by which a lone night must stand off both neighbours to be a blip."""
-    jump: float = 0.0
-    """The newest night counts as at most so many standard deviations of a difference away from the one before."""
+    jump: float = 0.5
+    """By so many standard deviations of a difference the newest night may be farther off than the one before it."""
     expected_sd: float = 0.012
     """Noise expected of a series of which nothing is known, in logs."""
     expected_autocorrelation: float = 0.4
@@ -318,8 +318,9 @@ class _State:
         window = self._window(rows, night, length)
         if two:
             # Whether the newest night is a blip, only the next can tell.
-            most = rule.jump * self._difference_sd(rows)
-            window[:, -1] = window[:, -2] + np.clip(window[:, -1] - window[:, -2], -most, most)
+            level = np.median(window[:, max(0, length - _NEAR - 2) : -2], axis=1)
+            most = np.abs(window[:, -2] - level) + rule.jump * self._difference_sd(rows)
+            window[:, -1] = level + np.clip(window[:, -1] - level, -most, most)
         runs = np.maximum(self.runs[rows, night - longest + 1 : night + 1] / self.usual[rows, None], 1)
         size, information = contrast.exact(
             window, runs, self._redrawn(rows, hundredths), hundredths, longest, rule.slope
