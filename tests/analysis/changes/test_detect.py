@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from enginebench.analysis.changes import contrast, noise, pool
-from enginebench.analysis.changes.detect import Rule, judge
+from enginebench.analysis.changes.detect import Rule, _State, judge
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 
@@ -237,3 +237,10 @@ def test_one_night_is_never_a_change_however_far_off_and_often_measured():
     values[0, 40] -= 0.3
     done = judge(values, runs=np.full(values.shape, 5))
     assert [one.status for one in done.changes] == ["waiting"]
+
+
+@pytest.mark.parametrize(("after", "agree"), [((0.0, 0.1), False), ((0.05, 0.05), True), ((0.06, 0.04), True)])
+def test_each_of_two_nights_must_be_at_least_half_as_far_off_as_both(after, agree):
+    window = np.array([[0.0] * 25 + list(after)])
+    assert _State._agree(window, np.array([[0.05, 0.05]]), 2)[0, 1] == agree
+    assert _State._agree(-window, np.array([[-0.05, -0.05]]), 2)[0, 1] == agree
