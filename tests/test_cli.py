@@ -40,6 +40,7 @@ OPTIONS = {
     "results compact": {"--store"},
     "results prune": {"--policy", "--dry-run", "--store"},
     "results clean": {"--store"},
+    "changes": {"--where", "--since", "--plan", "--store"},
     "convert": {"project", "files", "--out"},
     "site": {"--serve", "--store", "--pages"},
     "calibrate": {"--concurrency", "--store"},
@@ -100,6 +101,8 @@ def test_help_loads_nothing_heavy():
         (["night", "grid.yaml", "--site", "nowhere.yaml"], "nowhere.yaml: no such file"),
         (["run", "none.json", "--out", "x"], "none.json: cannot be read: No such file or directory; "),
         (["results", "list", "--where", "engine"], "--where engine: no `=` in it; write KEY=VALUE"),
+        (["changes", "--where", "engine"], "--where engine: no `=` in it; write KEY=VALUE"),
+        (["changes", "--plan", "gone/jobs.jsonl"], "gone/jobs.jsonl: no folder gone; make it, or name another file"),
         (["results", "list", "--where", "colour=red"], "filter `colour`: no such filter; known: night, grid"),
         (
             ["results", "export"],

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from enginebench.cli import main
+from enginebench.records import Attempt
+from enginebench.records.files import from_json
 from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial
 
 OF = "tiny, scripted on 1 × Test GPU"
@@ -32,3 +36,46 @@ def test_of_one_recipe_and_version_nothing_is_said(tmp_path, capsys):
     store = a_store(tmp_path, a_trial("a", [a_run(0)]))
     assert main(["results", "points", "--store", str(store.local)]) == 0
     assert "recipe" not in capsys.readouterr().out
+
+
+def nightly_store(folder, step):
+    """A store of 24 nights of two starts each, slower by `step` from the 20th on."""
+    random = np.random.default_rng(1)
+    trials = []
+    for night in range(24):
+        for start in range(2):
+            value = 100 * np.exp(random.normal(0, 0.005) - step * (night >= 20))
+            run = a_run(output_tps_per_accelerator=float(value))
+            trials.append(a_trial(f"n{night}s{start}", [run], night=f"2026-01-{night + 1:02}", job=a_job(start=start)))
+    return a_store(folder, *trials)
+
+
+def test_changes_are_a_line_each_and_a_confirmed_worsening_is_exit_code_1(tmp_path, capsys):
+    store = nightly_store(tmp_path, 0.1)
+    asked = ["changes", "--store", str(store.local), "--plan", str(tmp_path / "jobs.jsonl")]
+    assert main(asked) == 1
+    first, *_ = capsys.readouterr().out.splitlines()
+    assert first.startswith("2026-01-21 tiny bf16, scripted on 1 × Test GPU (")
+    assert " worse, confirmed: nothing recorded differs" in first
+    assert (tmp_path / "jobs.jsonl").read_text() == ""
+    assert main([*asked, "--since", "2026-01-24"]) == 0
+    assert main([*asked, "--where", "engine=other"]) == 0
+
+
+def test_what_waits_for_a_rerun_is_planned_as_jobs_that_run_takes(tmp_path, capsys):
+    random = np.random.default_rng(1)
+    values = 100 * np.exp(random.normal(0, 0.005, 24) - 0.1 * (np.arange(24) == 23))
+    store = a_store(
+        tmp_path,
+        *(
+            a_trial(f"n{night}", [a_run(output_tps_per_accelerator=float(value))], night=f"2026-01-{night + 1:02}")
+            for night, value in enumerate(values)
+        ),
+    )
+    path = tmp_path / "jobs.jsonl"
+    assert main(["changes", "--store", str(store.local), "--plan", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "waiting for a confirming rerun" in out
+    assert f"1 jobs to confirm what waits in {path}" in out
+    (line,) = path.read_text().splitlines()
+    assert from_json(Attempt, line.encode(), "jobs") == store.result("n23").attempt

@@ -58,6 +58,7 @@ def parser() -> argparse.ArgumentParser:
     noisy.add_argument("--metric", action="append", metavar="NAME", help="instead of throughput, mean TTFT and TPOT")
     _places(noisy, "store")
     _results(command("results", "look at, export or take in results, also other tools'"))
+    _changes(command("changes", "tell what changed over the nights, by how much, and what else differed then"))
     _convert(command("convert", "turn another project's configuration files into grids; tell what is left out"))
     site = command("site", "build the dashboard from the store")
     site.add_argument("--serve", type=int, metavar="PORT", help="serve it on 127.0.0.1 until Ctrl-C")
@@ -161,6 +162,13 @@ def _compare(one: argparse.ArgumentParser) -> None:
     one.add_argument("--markdown", type=Path, metavar="FILE", help="write it for a pull request")
     one.add_argument("--junit", type=Path, metavar="FILE", help="write it as JUnit XML")
     one.epilog = "Exit code: 0 nothing is worse, 1 something is, 4 not enough runs to tell, or not comparable."
+    _places(one, "store")
+
+
+def _changes(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value")
+    one.add_argument("--since", default="", metavar="NIGHT", help="only what was found in this night or later")
+    one.add_argument("--plan", type=Path, metavar="FILE", help="write the jobs that would confirm, a job.json a line")
     _places(one, "store")
 
 

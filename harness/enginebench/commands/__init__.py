@@ -188,6 +188,13 @@ def noise(options: argparse.Namespace) -> int:
     return comparing.noise(options)
 
 
+def changes(options: argparse.Namespace) -> int:
+    """`enginebench changes`: 1 if something got worse for sure."""
+    from enginebench.commands import nights
+
+    return nights.changes(options)
+
+
 def convert(options: argparse.Namespace) -> int:
     """`enginebench convert inferencex FILE... --out DIR`."""
     from enginebench.convert import convert_inferencex
