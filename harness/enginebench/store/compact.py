@@ -137,7 +137,8 @@ class Work:
         path = f"{FOLDER}/{table}/{span}.{secrets.token_hex(6)}.parquet"
         aside = self.aside / Path(path).name
         tables = rows.Kept(found)
-        if not (count := parts.write(tables, found.schema, aside)):
+        group_rows = parts.FILE_ROWS if table == "files" else None
+        if not (count := parts.write(tables, found.schema, aside, group_rows=group_rows)):
             return
         self.place.write(path, aside)
         if not parts.equal(parts.groups(self.place, path), tables):

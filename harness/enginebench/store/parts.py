@@ -14,26 +14,29 @@ GROUP_ROWS = 262_144
 """Rows of a row group: what is held in memory while writing, and read to find one trial."""
 GROUP_BYTES = 64 << 20
 """Most of a row group in memory, for tables of long rows."""
+FILE_ROWS = 256
+"""Rows of a row group of `files`, each a whole file: to find one, so many are read and not all of a month."""
 
 
-def write(found: Iterable[Any], schema: Any, path: Path) -> int:
+def write(found: Iterable[Any], schema: Any, path: Path, *, group_rows: int | None = None) -> int:
     """Write pyarrow tables of one schema behind each other; gives the rows. Memory: one row group."""
     import pyarrow.parquet as pq
 
-    filled = _filled(found)
+    most = group_rows or GROUP_ROWS
+    filled = _filled(found, most)
     first = next(filled, None)
     # How a column is coded is laid down once a file, by the first group.
     options = tables.write_options(schema, event_times=first is not None and tables.has_event_times(first))
     rows = 0
     with pq.ParquetWriter(path, schema, **options) as writer:
         for group in filled if first is None else itertools.chain([first], filled):
-            writer.write_table(group, row_group_size=GROUP_ROWS)
+            writer.write_table(group, row_group_size=most)
             rows += group.num_rows
     return rows
 
 
-def _filled(found: Iterable[Any]) -> Iterator[Any]:
-    """Tables joined until they fill a row group."""
+def _filled(found: Iterable[Any], most: int) -> Iterator[Any]:
+    """Tables joined until they fill a row group of `most` rows or GROUP_BYTES."""
     import pyarrow as pa
 
     held: list[Any] = []
@@ -41,7 +44,7 @@ def _filled(found: Iterable[Any]) -> Iterator[Any]:
     for table in found:
         held.append(table)
         rows, size = rows + table.num_rows, size + table.nbytes
-        if rows >= GROUP_ROWS or size >= GROUP_BYTES:
+        if rows >= most or size >= GROUP_BYTES:
             yield pa.concat_tables(held)
             held, rows, size = [], 0, 0
     if held:

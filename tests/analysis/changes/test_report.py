@@ -61,6 +61,14 @@ def test_a_change_that_nothing_recorded_explains_says_so():
     assert one.causes == (NOTHING,)
 
 
+@pytest.mark.parametrize(("column", "value"), [("invalid", "the fan had failed (me)"), ("reproduces", "n3s0")])
+def test_what_was_invalidated_or_reproduces_changes_nothing(column, value):
+    runs = nights().assign(invalid="")
+    assert len(find_changes(runs).changes) == 1
+    runs.loc[runs["night"] >= "2026-01-31", column] = value
+    assert find_changes(runs).changes == ()
+
+
 def test_what_differs_a_night_off_is_told_as_such():
     (one,) = find_changes(nights(version=lambda night: "1.1" if night >= 29 else "1.0")).changes
     assert one.causes == ("version_label vllm 1.0 → vllm 1.1 (1 night before it)",)
