@@ -80,9 +80,11 @@ def test_every_point_is_in_the_chart_with_its_interval_and_in_the_table_with_its
         ".flatMap((one) => one.x.map((x, i) => [x, one.y[i], one.error_y.array[i], one.error_y.arrayminus[i]]))"
     )
     values = [[p["values"][name] for name in ("interactivity_mean_tps", "output_tps_per_accelerator")] for p in points]
-    assert sorted(drawn) == [
-        [x[0], y[0], pytest.approx(y[2] - y[0]), pytest.approx(y[0] - y[1])] for x, y in sorted(values)
-    ]
+    assert [point[:2] for point in sorted(drawn)] == [[x[0], y[0]] for x, y in sorted(values)]
+    for (*_, above, below), (_, y) in zip(sorted(drawn), sorted(values), strict=True):
+        # A busy machine can leave one run of a point that counts: it has no interval.
+        known = None not in y
+        assert [above, below] == ([pytest.approx(y[2] - y[0]), pytest.approx(y[0] - y[1])] if known else [0, 0])
     table = browser.find_element(By.ID, "table")
     assert len(table.find_elements(By.CSS_SELECTOR, "tbody tr")) == len(points) == 2
     assert "Output throughput (tok/s/accelerator)" in table.text
