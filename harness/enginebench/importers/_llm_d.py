@@ -48,6 +48,7 @@ def report_01(one: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, A
 
 
 def report_02(one: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any], dict[str, Any]]:
+    """The same of version 0.2."""
     results, scenario = one["results"], one.get("scenario") or {}
     load, time = scenario.get("load") or {}, one["run"].get("time") or {}
     asked, parts = load.get("standardized") or {}, [part["standardized"] for part in scenario.get("stack") or []]
