@@ -10,7 +10,7 @@ from enginebench import tables
 from enginebench.records import Result
 from enginebench.store import parts
 from enginebench.store.place import Place
-from enginebench.store.view import View
+from enginebench.store.view import TABLES, View
 
 ORDER: Mapping[str, tuple[str, ...]] = {"runs": ("night", "started_utc", "run"), "failures": ("night", "trial")}
 """Tables that are made from results, and can be made anew, to the order of their rows."""
@@ -87,7 +87,7 @@ def of_files(view: View, night: str, trials: Sequence[str]) -> Rows:
     )
 
     def content(trial: str, name: str) -> bytes | None:
-        table = next((one for one in view.tables(night, trial) if name == f"{one}.parquet"), None)
+        table = TABLES.get(name)
         if table is None:
             return view.file(night, trial, name)
         where = view.source.path(view.table_name(night, trial, table))

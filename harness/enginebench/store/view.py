@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,8 @@ from enginebench.tables import COLUMNS, Kind, write_table
 
 MARKER = "result.json"
 """The file that makes a trial's folder whole: written last."""
-_TABLES: Mapping[str, Kind] = {f"{table}.parquet": table for table in COLUMNS}
+TABLES: Mapping[str, Kind] = {f"{table}.parquet": table for table in COLUMNS}
 """File of a trial to the table in it."""
-
-
 FILE_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._:+@-]*")
 """What a night, a trial and a file of one can be called: nothing that leads out of a folder."""
 
@@ -50,10 +49,13 @@ class View:
         """Trial to night, of the folders that count."""
         self.files: dict[str, list[str]] = {}
         """Trial to the names of its files, of those folders."""
-        # Of any night: a folder that was copied to another night is no other trial.
-        self._compacted = frozenset(trial for ids in self.manifest.trials.values() for trial in ids)
         for night in nights(place) if only is None else only:
             self._look(night)
+
+    @cached_property
+    def _compacted(self) -> frozenset[str]:
+        """Trials in the manifest, of any night: a folder that was copied to another night is no other trial."""
+        return frozenset(trial for ids in self.manifest.trials.values() for trial in ids)
 
     def _look(self, night: str) -> None:
         within: dict[str, list[str]] = {}
@@ -170,13 +172,13 @@ class View:
     def other_files(self, night: str, trial: str) -> Mapping[str, bytes]:
         """Every file of a trial that is no table, `result.json` included, by name."""
         if trial in self.loose:
-            names = [name for name in self.files[trial] if name not in _TABLES]
+            names = [name for name in self.files[trial] if name not in TABLES]
             return {name: self.source.read(f"{home(night, trial)}/{name}") for name in names}
         found = parts.select(
             self.place, self.parts("files", night), columns=["name", "content"], where={"trial": trial}
         )
         rows = [] if found is None else found.to_pylist()
-        return {row["name"]: row["content"] for row in rows if row["name"] not in _TABLES}
+        return {row["name"]: row["content"] for row in rows if row["name"] not in TABLES}
 
     def tables(self, night: str, trial: str) -> list[Kind]:
         """Names of the tables that a trial left and retention has not dropped."""
@@ -185,7 +187,7 @@ class View:
             found = parts.select(self.place, self.parts("files", night), columns=["name"], where={"trial": trial})
             names = [] if found is None else found["name"].to_pylist()
         dropped = self.manifest.dropped.get(night, ()) if trial not in self.loose else ()
-        left = [table for name in names if (table := _TABLES.get(name))]
+        left = [table for name in names if (table := TABLES.get(name))]
         return sorted(table for table in left if table not in dropped or self._has_rows(night, trial, table))
 
     def _has_rows(self, night: str, trial: str, name: Kind) -> bool:
