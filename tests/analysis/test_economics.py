@@ -6,7 +6,7 @@ import math
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enginebench import config
@@ -173,6 +173,7 @@ def test_points_of_a_store_keep_their_index():
     assert list(economics(points.iloc[:0], RATES).columns) == list(COLUMNS)
 
 
+@settings(max_examples=30)
 @given(tps=POSITIVE, more=st.floats(1.001, 100), usd=POSITIVE, kw=st.floats(0.01, 100))
 def test_more_throughput_never_costs_more(tps, more, usd, kw):
     rates = Rates(rows={"h100-sxm": (a_row("2026-04-01", usd, kw),)})
@@ -185,6 +186,7 @@ def test_more_throughput_never_costs_more(tps, more, usd, kw):
     assert slow["total_provisioned_tps_per_mw"] * slow["total_provisioned_j_per_token"] == pytest.approx(1e6)
 
 
+@settings(max_examples=30)
 @given(low=POSITIVE, centre=st.floats(1, 10), high=st.floats(1, 10))
 def test_a_figure_lies_in_its_interval(low, centre, high):
     ends = {"": low * centre, "_low": low, "_high": low * centre * high}

@@ -20,7 +20,7 @@ from enginebench.records import record
 
 CURVE = ("curve", "host", "load_kind")
 """What is one curve of points that `snapshot` gives."""
-_BESIDE = (
+BESIDE = (
     *("curve", "host", "load_kind", "model", "precision", "engine", "engine_kind", "engine_version", "version"),
     *("version_label", "vendor", "product", "part", "devices", "parallelism", "recipe", "workload", "isl_tokens"),
     *("osl_tokens", "dummy_weights", "mixed", "missing"),
@@ -149,12 +149,13 @@ def at_target(
     """
     if not math.isfinite(target):
         raise mistake("target", f"{target} is no place on an axis", "give a finite number")
-    beside = [name for name in _BESIDE if name in points]
+    beside = [name for name in BESIDE if name in points]
     columns = [*beside, "night", "x", "target", *(f"{y}{end}" for y in ys for end in ("", "_low", "_high"))]
     columns += ["between", "loads", "trials", "knots", "reason", "interval_reason"]
     keys = [name for name in by if name in points]
     rows = [_row(curve, beside, x, ys, target) for _, curve in points.groupby(keys, dropna=False, sort=False)]
-    return pd.DataFrame(rows, columns=columns)
+    figures = dict.fromkeys((f"{y}{end}" for y in ys for end in ("", "_low", "_high")), "float64")
+    return pd.DataFrame(rows, columns=columns).astype(figures)
 
 
 def _row(curve: pd.DataFrame, beside: Sequence[str], x: str, ys: Sequence[str], target: float) -> dict[str, Any]:
