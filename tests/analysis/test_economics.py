@@ -158,8 +158,9 @@ def test_an_unknown_part_costs_nothing_known():
 
 
 def test_parts_by_name_go_before_products():
-    points = pd.DataFrame([a_point(), a_point() | {"part": "b200"}, a_point() | {"part": "a100"}])
-    assert list(part_names(points)) == ["h100-sxm", "b200", None]
+    named = [{}, {"part": "b200"}, {"part": "a100"}, {"part": "h200"}, {"part": "tpu"}]
+    points = pd.DataFrame([a_point() | one for one in named])
+    assert list(part_names(points)) == ["h100-sxm", "b200", None, "h200-sxm", None]
 
 
 def test_points_of_a_store_keep_their_index():
