@@ -85,7 +85,7 @@ def test_what_a_traffic_takes_by_hand():
     assert row["total_usd_per_mtok"] == pytest.approx(104 * 2 * 730 / (100 * 2_628_000 * 1000 / 1e6))
     assert row["output_usd_per_mtok"] == pytest.approx(10 * row["total_usd_per_mtok"])
     assert (row["rate"], row["rate_source"], row["night"]) == ("h100-sxm@2026-01-01", "a list", "2026-11-24")
-    assert (row["rests_on"], row["trials"]) == (["p0"], ["t8"])
+    assert (row["rests_on"], row["loads"], row["trials"]) == (["p0"], ["c8"], ["t8"])
 
 
 def test_a_whole_quotient_asks_for_no_further_replica():

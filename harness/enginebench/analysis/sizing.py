@@ -94,7 +94,18 @@ COLUMNS = (
     *BESIDE,
     *("night", "meets", "basis", "load", "traffic_rps"),
     *(f"{name}{end}" for name in ("deployment_rps", *_COUNTS, *_FIGURES[1:]) for end in _ENDS),
-    *("limited_by", "limit_words", "evidence", "sure", "joint_low", "joint_high", "rests_on", "trials", "left_out"),
+    *(
+        "limited_by",
+        "limit_words",
+        "evidence",
+        "sure",
+        "joint_low",
+        "joint_high",
+        "rests_on",
+        "loads",
+        "trials",
+        "left_out",
+    ),
     *(*RATE_COLUMNS[1:], "absent"),
 )
 """Columns of `size`; those of `BESIDE` where the points have them."""
@@ -122,6 +133,7 @@ def size(
 
     With `requests` points are judged by their requests, else by stored percentiles; `evidence` says which, and `sure`
     whether the evidence's intervals lie on the verdict's side. `absent` is a dictionary: column to why it is null.
+    `rests_on` are labels of the points and `loads` their loads: how far apart these are is how much `between` is worth.
     Rates of the newest night it rests on, or as asked (`rates_of`). Raises UserError for a demand that can't be.
     """
     _check(demand)
@@ -320,6 +332,7 @@ def _beside(curve: pd.DataFrame, one: Capacity) -> dict[str, Any]:
         "joint_low": kept.joint_low if kept else None,
         "joint_high": kept.joint_high if kept else None,
         "rests_on": list(one.on),
+        "loads": list(on["load"]) if one.on else [],
         "trials": sorted({trial for trials in on["trials"] for trial in trials}) if one.on and "trials" in on else [],
     }
 
