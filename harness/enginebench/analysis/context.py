@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from enginebench.analysis.economics import FIGURES, RATE_COLUMNS, OwnRate, economics
+from enginebench.analysis.economics import FIGURES, RATE_COLUMNS, OwnRate, priced
 from enginebench.analysis.parts import numbers
 from enginebench.analysis.points import why_not_eligible
 from enginebench.config import Hardware, PriceClass, Rates
@@ -83,8 +83,7 @@ def context(
     for name in (f"{metric}{end}" for metric in _METRICS for end in _ENDS):
         table[name] = numbers(points, name)
     table["ttft_p50_ns_per_input_token"] = table["ttft_p50_ns"] / numbers(points, "isl_tokens")
-    priced = economics(points, rates, price_class=price_class, on=on, own=own, parts=parts)
-    table = pd.concat([table.drop(columns=[name for name in priced if name in table]), priced], axis=1)
+    table = priced(table, rates, price_class=price_class, on=on, own=own, parts=parts)
     return table.reindex(columns=list(COLUMNS)).sort_values(["line", "isl_tokens"], kind="stable")
 
 
