@@ -41,6 +41,7 @@ def test_along_a_line_only_the_input_length_changes():
     ]
     table = shown(a_point(8192), a_point(1024), *others)
     assert list(table.columns) == list(COLUMNS)
+    assert table.columns.is_unique
     own = table[table["line"] == table["line"]["p0"]]
     assert list(own.index) == ["p1", "p0"], "the shorter first"
     assert set(own["contexts"]) == {2}

@@ -29,7 +29,7 @@ _ENDS = ("", "_low", "_high")
 COLUMNS = (
     *("line", "contexts", *DEPLOYMENT, "recipe", "version_label", *LOAD, "workload", "api", "isl_tokens", "osl_tokens"),
     *("night", *(f"{name}{end}" for name in _METRICS for end in _ENDS), "ttft_p50_ns_per_input_token"),
-    *(*RATE_COLUMNS, *(f"{name}{end}" for name in FIGURES for end in _ENDS), "absent", "left_out"),
+    *(*RATE_COLUMNS[1:], *(f"{name}{end}" for name in FIGURES for end in _ENDS), "absent", "left_out"),
 )
 """Columns of `context`."""
 _RATIOS = ("ttft", "throughput", "cost")

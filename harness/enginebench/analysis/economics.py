@@ -196,7 +196,7 @@ def economics(
 
 
 def priced(points: pd.DataFrame, rates: Rates, **asked: Any) -> pd.DataFrame:
-    """The points with `economics` beside them, which takes what is `asked`; its columns go before ones of their name."""
+    """The points with `economics` beside them, which takes what is `asked`; its columns go before others of a name."""
     found = economics(points, rates, **asked)
     return pd.concat([points.drop(columns=[name for name in found if name in points]), found], axis=1)
 
