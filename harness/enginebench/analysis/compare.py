@@ -80,7 +80,7 @@ class Comparison:
     alone: tuple[Alone, ...]
     """Points that have no counterpart."""
     left_out: tuple[str, ...]
-    """Runs that no verdict rests on, a line a slice: `A: 2 of 45 runs left out: neighbour`."""
+    """What no verdict rests on: runs, a line a slice, `A: 2 of 45 runs left out: neighbour`; what was not measured."""
     curves: tuple[Judged, ...]
     """A verdict a curve and metric, and one on throughput at equal interactivity."""
     points: tuple[Judged, ...]

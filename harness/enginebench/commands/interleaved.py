@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +93,8 @@ class _Told:
         if set(runs["arm"]) != {"A", "B"}:
             return None
         asked = self._asked
-        return paired.compare(runs, asked.a, asked.b, looks=self._looks, metrics=asked.metrics, margin=asked.margin)
+        found = paired.compare(runs, asked.a, asked.b, looks=self._looks, metrics=asked.metrics, margin=asked.margin)
+        return replace(found, left_out=(*self._chosen.alone, *found.left_out))
 
     def settled(self, comparison: str) -> Set[int]:
         """The lanes of which every curve has its verdict; none where all blocks are measured whatever is found."""
