@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import ttest_rel
 
@@ -96,6 +97,21 @@ def test_a_block_that_lacks_an_arm_or_whose_runs_are_spoilt_tells_nothing():
     counts = {one.load: one.estimate.n_a for one in of(lacking).points}
     assert counts == {"c1": 4, "c2": 4, "c4": 4, "c8": 3, "c16": 4}
     assert whole_curve(of(lacking)).estimate.n_a == 3
+
+
+def test_a_block_that_was_torn_apart_is_told():
+    runs = in_turn(4)
+    minutes = 2 * runs["block"] + (runs["arm"] == "B") + 0.0
+    assert of(at(runs, 10 * minutes)).notes == ()
+    late = minutes.where((runs["block"] < 2) | ((runs["block"] == 2) & (runs["arm"] == "A")), minutes + 9)
+    (line,) = of(at(runs, 10 * late)).notes
+    assert line == "Block 3: its starts lie 1.7 h apart (10 min in the median block), so what drifts is in it"
+
+
+def at(runs, minutes):
+    """The runs begun so many minutes after the first."""
+    started = pd.Timestamp("2026-11-24T02:00:00Z") + pd.to_timedelta(minutes.astype(float), unit="min")
+    return runs.assign(started_utc=started, job_id=runs["arm"])
 
 
 def test_without_a_common_block_nothing_is_shown_and_without_an_arm_it_is_a_mistake():

@@ -80,11 +80,13 @@ class Comparison:
     alone: tuple[Alone, ...]
     """Points that have no counterpart."""
     left_out: tuple[str, ...]
-    """What no verdict rests on: runs, a line a slice, `A: 2 of 45 runs left out: neighbour`; what was not measured."""
+    """Runs that no verdict rests on, a line a slice: `A: 2 of 45 runs left out: neighbour`."""
     curves: tuple[Judged, ...]
     """A verdict a curve and metric, and one on throughput at equal interactivity."""
     points: tuple[Judged, ...]
     """A verdict a point and metric."""
+    notes: tuple[str, ...] = ()
+    """What else a reader must know, a line each."""
 
     def judged(self) -> tuple[Judged, ...]:
         """Curves, then points."""

@@ -94,7 +94,7 @@ class Told:
             return None
         asked = self._asked
         found = paired.compare(runs, asked.a, asked.b, looks=self._looks, metrics=asked.metrics, margin=asked.margin)
-        return replace(found, left_out=(*self._chosen.alone, *found.left_out))
+        return replace(found, notes=(*found.notes, *self._chosen.alone))
 
     def settled(self, comparison: str) -> Set[int]:
         """The lanes of which every curve has its verdict; none where all blocks are measured whatever is found."""
@@ -106,8 +106,8 @@ class Told:
         found = self.found(comparison)
         if found is None:
             return frozenset()
-        out = [line for line in found.left_out if line not in self._chosen.alone]
-        words = "; ".join([f"so far: curves {counted(found.curves)}", f"points {counted(found.points)}", *out])
+        so_far = f"so far: curves {counted(found.curves)}", f"points {counted(found.points)}"
+        words = "; ".join([*so_far, *found.left_out])
         if words != self._shown:
             self._say(words)
         self._shown = words
