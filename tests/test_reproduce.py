@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 
 import builders
-from enginebench import environment, night, reproduce
+from enginebench import attempts, environment, reproduce
 from enginebench.analysis.points import eligible, summarise_points
 from enginebench.errors import UserError
-from enginebench.records import EndpointProvision, LocalSource
+from enginebench.records import EndpointProvision, LocalSource, Turn
 from enginebench.store import Store
 from scripted_night import RUNS, ScriptedNight, until
 from stored import a_job, a_run, a_store, a_trial
@@ -178,10 +178,25 @@ def test_all_that_differs_here_is_told(tmp_path, monkeypatch):
     }
 
 
+def test_what_was_measured_in_a_comparison_is_reproduced_out_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce.accelerators, "detect", reproduce.accelerators.get("cpu").discover)
+    provision = builders.a_deployment().provision.__class__(kind="executable", executable="true")
+    job = a_job()
+    job = builders.replace(
+        job, deployment=builders.replace(job.deployment, vendor="cpu", product="any", provision=provision)
+    )
+    trial = a_trial("t", [a_run(0)], job=job)
+    turn = Turn(name="c", arm="A", block=2)
+    trial = builders.replace(trial, attempt=builders.replace(trial.attempt, comparison=turn))
+    todo = reproduce.order(a_store(tmp_path, trial), "t", tmp_path / "cache")
+    assert todo.recorded.attempt.comparison == turn
+    assert (todo.attempt.comparison, todo.attempt.reproduces) == (None, "t")
+
+
 def test_a_reproduction_beside_a_night_is_refused(measured):
     original = first(measured)
     store, cache = Store(measured.store), measured.folder / "cache"
-    with night.only_one(night.workplace(store, cache), store):
+    with attempts.only_one(attempts.workplace(store, cache), store):
         code, _, errors = command(measured, original.trial)
     assert code == 2
     assert "is running on this store; wait for it" in errors
