@@ -5,13 +5,14 @@ from __future__ import annotations
 import fcntl
 import platform
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from enginebench import calibration, config, runners
+from enginebench import calibration, config, environment, runners
 from enginebench.analysis.compare import RATE
 from enginebench.analysis.power import EFFECTS, NEEDED, Need, needs
 from enginebench.errors import UserError, mistake
@@ -21,6 +22,9 @@ from enginebench.provision import channels
 from enginebench.records import Attempt, ClosedLoop, Result, content_hash, identify, record
 from enginebench.store import Store, Unusable
 from enginebench.trial import partial, salvage
+
+CALIBRATION_LASTS = timedelta(hours=4)
+"""For how long a night needs no new calibration: its own resumption, or a next grid, not the next night."""
 
 
 @record
@@ -124,10 +128,12 @@ def run_night(grid: Path, site: Path, store: Store, *, cache: Path, progress: Pr
         planned = plan_night(grid, site, store, night=night, cache=cache, again=again)
         failures: list[str] = []
         measured = 0
-        _calibrate(planned.due, store, progress)
+        calibrated = _calibrate(planned.due, store, progress)
         progress.begin(planned.plan, planned.due, planned.seconds, planned.run_seconds, salvaged)
         for attempt in planned.due.attempts:
             progress.job(attempt)
+            rests_on = sorted({calibrated[level] for level in _concurrencies([attempt])})
+            attempt = replace(attempt, calibrations=tuple(rests_on))
             result, failure = measure(attempt, work, store, cache, progress.event)
             measured += len(result.runs) if result is not None else 0
             if failure:
@@ -170,19 +176,46 @@ def only_one(work: Path, store: Store) -> Iterator[None]:
         yield
 
 
-def _calibrate(left: Due, store: Store, progress: Progress) -> None:
-    """Before anything is measured: is the client exact at the concurrencies to come? Kept, and told if not."""
-    loads = [point.load for attempt in left.attempts for point in attempt.job.points]
-    levels = sorted({load.concurrency for load in loads if isinstance(load, ClosedLoop)})
-    if not levels:
-        return
-    found = calibration.calibrate(levels, calibration.BRIEF)
-    store.add_calibration(found)
-    wrong = [f"c{level.concurrency}" for level in found.levels if not level.exact()]
-    if wrong:
-        progress.console.print(
-            f"The load generator is not exact now at {', '.join(wrong)}: see `enginebench calibrate`."
-        )
+def _calibrate(left: Due, store: Store, progress: Progress) -> Mapping[int, str]:
+    """Before anything is measured: is the client exact at the concurrencies to come? Kept, and told if not.
+
+    Gives concurrency to the store's file that says so. One that was found exact here lately is not tried again: every
+    run proves its own client anyway, so this only has to catch a machine that is not fit.
+    """
+    levels = _concurrencies(left.attempts)
+    known = exact_lately(levels, store) if levels else {}
+    if missing := sorted(levels - known.keys()):
+        found = calibration.calibrate(missing, calibration.BRIEF)
+        name = store.add_calibration(found).removeprefix(f"{store.url}/")
+        known |= dict.fromkeys(missing, name)
+        wrong = [f"c{level.concurrency}" for level in found.levels if not level.exact()]
+        if wrong:
+            progress.console.print(
+                f"The load generator is not exact now at {', '.join(wrong)}: see `enginebench calibrate`."
+            )
+    return known
+
+
+def _concurrencies(attempts: Iterable[Attempt]) -> set[int]:
+    """Every number of requests that closed loops of these hold in flight."""
+    loads = [point.load for attempt in attempts for point in attempt.job.points]
+    return {load.concurrency for load in loads if isinstance(load, ClosedLoop)}
+
+
+def exact_lately(levels: set[int], store: Store) -> dict[int, str]:
+    """Of these concurrencies those at which this version was exact when it was last tried here, to the file of it."""
+    here = environment.describe(())
+    newest: dict[int, str | None] = {}
+    try:
+        for name, one in store.calibrations(here.host, datetime.now(UTC) - CALIBRATION_LASTS):
+            if (one.cpu, one.cores, one.harness_version) == (here.cpu, here.cores, here.harness_version):
+                for level in one.levels:
+                    newest.setdefault(level.concurrency, name if level.exact() else None)
+    except Unusable:
+        raise
+    except UserError:
+        return {}  # of a version of enginebench that writes it otherwise: all are tried again
+    return {level: name for level, name in newest.items() if name is not None and level in levels}
 
 
 def _take_in_leftovers(work: Path, store: Store, progress: Progress) -> int:

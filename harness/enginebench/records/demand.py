@@ -144,3 +144,7 @@ class Attempt:
     reproduces: str | None
     """Id of the trial or run that is measured again to be compared with; null: measured for its night. Not part of the
     job. A reproduction is a point of its own, which no night counts as fresh."""
+    calibrations: tuple[str, ...] = ()
+    """Files of the store that show how exact the load generator is on that machine at the job's concurrencies, in the
+    order of their names; empty: none was looked for, as for open loops, reproductions and before it was kept. Not part
+    of the job."""
