@@ -10,8 +10,10 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --
 night: .venv/.ready ## measure what is due of GRID on this machine, store it, build the dashboard
 	$(BIN)/enginebench night $(GRID)
 
+# Two calls, that both report: side by side what no other test disturbs, then alone what holds times against a clock.
 test: .venv/.ready-dev browser ## all tests, fast ones first
-	$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not alone" --numprocesses logical --maxprocesses 8 --dist loadgroup; beside=$$?; \
+		$(BIN)/python -m pytest -m alone && exit $$beside
 
 check: .venv/.ready-dev ## lint, format, types, and whether generated files are up to date
 	$(BIN)/ruff check .

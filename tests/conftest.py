@@ -32,8 +32,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     def rank(item: pytest.Item) -> int:
         return 2 if item.get_closest_marker("engine") else 1 if item.get_closest_marker("browser") else 0
 
+    gone = [name for name in sorted(ALONE) if not (TESTS / name).exists()]
+    assert not gone, f"{', '.join(gone)} has moved: ALONE must name what runs alone"
     for item in items:
-        if item.path.relative_to(TESTS).parts[0] in ALONE or item.get_closest_marker("engine"):
+        if item.path.relative_to(TESTS).parts[0] in ALONE:
             item.add_marker("alone")
     items.sort(key=rank)
 
