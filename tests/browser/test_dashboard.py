@@ -21,6 +21,8 @@ from stored import a_job, a_quality, a_run, a_store, a_trial, an_lm_eval_score
 
 pytestmark = [
     pytest.mark.browser,
+    # One browser for all of them.
+    pytest.mark.xdist_group("browser"),
     pytest.mark.skipif(not shutil.which("chromedriver"), reason="no Chromium here: `make browser` installs it"),
 ]
 

@@ -265,6 +265,18 @@ class Store:
         self.place.write(name, to_json(calibration).encode())
         return f"{self.url}/{name}"
 
+    def calibrations(self, host: str, since: datetime) -> Iterator[tuple[str, Calibration]]:
+        """What was found on `host` since then, newest first, each with its name in the store.
+
+        Raises UserError naming a file that can't be read.
+        """
+        first = f"calibrations/{since:%Y%m%dT%H%M%S}"
+        names = [one.name for one in self.place.find("calibrations")]
+        for name in sorted((one for one in names if one >= first and one.endswith(f"-{host}.json")), reverse=True):
+            found = from_json(Calibration, self.place.read(name), f"{self.url}/{name}")
+            if found.host == host:
+                yield name, found
+
     def add_foreign(self, points: Sequence[ForeignPoint]) -> int:
         """Keep points that another tool measured; gives how many of them were not kept already."""
         return foreign.add(self.place, points)
