@@ -22,8 +22,8 @@ def simulate(
 ) -> tuple[Search, int, Mapping[Pair, list[float]]]:
     """Search versions whose figure has these logs; gives the end, the server starts it took, and the evidence.
 
-    A start's figure is off by `noise`; all fall by `drift` over 100 starts; the share `outliers` of starts is 10 % slow.
-    That a version is `unusable` shows in the first block with it.
+    A start's figure is off by `noise`; all fall by `drift` over 100 starts; the share `outliers` of starts is 10 %
+    slow. That a version is `unusable` shows in the first block with it.
     """
     logs: dict[Pair, list[float]] = defaultdict(list)
     known: set[int] = set()

@@ -1,9 +1,9 @@
 """Ratios of versions measured in pairs, with intervals that hold whenever measuring is stopped. Pure.
 
 A block of server starts of two versions, taken in turns, gives one log ratio. Whoever looks after every block and stops
-when the interval pleases is wrong far more often than a t interval says; these intervals are made for that. They are the
-t test's mixture over effects (a normal prior on the effect in standard deviations; Lai 1976, Lindon and others 2022 for
-linear models): the chance that the truth is outside at any of the looks, however many, is at most `miss`.
+when a t interval pleases is wrong far more often than it says; these intervals are made for that: the chance that the
+truth is outside at any of the looks, however many, is at most `miss`. They are the t test's mixture over effects, with a
+normal prior on the effect in standard deviations (Lai 1976; for linear models Lindon and others 2022).
 """
 
 from __future__ import annotations
@@ -91,6 +91,6 @@ def _p(t: float, blocks: float, df: int) -> float:
     """One over the evidence against 0: the t statistic's likelihood with the prior over that without an effect."""
     spread = 1 + blocks * _PRIOR
     if math.isinf(t):
-        return spread ** ((1 - (df + 1)) / 2) if df else 1.0
+        return math.pow(spread, -df / 2)
     gain = (1 + t * t / df) / (1 + t * t / (df * spread))
-    return min(1.0, math.sqrt(spread) * gain ** (-(df + 1) / 2))
+    return min(1.0, math.sqrt(spread) * math.pow(gain, -(df + 1) / 2))

@@ -3,10 +3,10 @@
 The whole search is worked out anew from all evidence each time it is asked, so that it goes on after any crash and what
 is measured later may correct what seemed decided. Versions are numbered in their order from 0.
 
-First the two ends are held against each other. Then the version in the middle is held against the first: it has the step,
-has not, or has a share of it, by where the interval of its log ratio lies to half of what is left between the two known
-around it. Last the two neighbours that this leads to are measured against each other, whatever was known of them before:
-if they do not differ so, the steps were decided too lightly, and all are judged anew by wider intervals.
+First the two ends are held against each other. Then the version in the middle is held against the first: it has the
+step, has not, or has a share of it, by where the interval of its log ratio lies to half of what is left between the two
+known around it. Last the two neighbours that this leads to are measured against each other, whatever was known of them
+before: if they do not differ so, the steps were decided too lightly, and all are judged anew by wider intervals.
 """
 
 from __future__ import annotations
@@ -69,8 +69,8 @@ class Step:
     found: Found | None
     """Log ratio of the pair, with the interval at MISS; null: no block yet."""
     verdict: Verdict
-    """`differ` or `alike` of ends and neighbours; `changed`, `as before` or `in part` of a middle; `refuted`: neighbours
-    that differ by less than half of what the search made of them; `open`: not decided yet."""
+    """`differ` or `alike` of ends and neighbours; `changed`, `as before` or `in part` of a middle; `refuted`:
+    neighbours that differ by less than half of what the search made of them; `open`: not decided yet."""
 
 
 @record
@@ -170,22 +170,24 @@ class _Walk:
             share = found.log / whole
             return Search(status="named", pair=pair, steps=tuple(self.steps), share=share, skipped=skipped)
         if self._refuted(pair):
-            self._step("neighbours", pair, pair, "refuted")
-            why = "the two neighbours that the steps lead to do not differ by half of what the steps made of them"
-            return Search(status="undecided", pair=pair, steps=tuple(self.steps), why=why)
+            # One of the two that the neighbours were found by seemed what it is not.
+            return self._open("neighbours", pair, pair, self._made_of(pair), "refuted")
         return self._open("neighbours", pair, pair, {pair: 1.0})
 
     def _refuted(self, pair: Pair) -> bool:
         """Whether the neighbours, measured, surely differ by less than half of what the steps made of them."""
         if pair[0] == self.ends[0]:
             return False
-        first = self.ends[0]
-        weights = {pair: 1.0, (first, pair[1]): -0.5, (first, pair[0]): 0.5}
-        found = self.blocks.found(weights, self.miss)
+        halves = {one: -weight / 2 for one, weight in self._made_of(pair).items()}
+        found = self.blocks.found({pair: 1.0, **halves}, self.miss)
         return self._sign() * found.log + found.half < 0
 
+    def _made_of(self, pair: Pair) -> dict[Pair, float]:
+        """Weights of the neighbours' log ratio as the steps have it, each of the two against the first."""
+        return {(self.ends[0], pair[1]): 1.0, (self.ends[0], pair[0]): -1.0}
+
     def _away(self, middle: int, share: float) -> dict[Pair, float]:
-        """Weights of how far the middle is from where this share of what is left has happened; the first version is 0."""
+        """Weights of how far the middle is from where this share of what is left has happened."""
         first, (low, high) = self.ends[0], self.around
         weights = {(first, middle): 1.0, (first, high): -share}
         if low != first:
@@ -207,9 +209,11 @@ class _Walk:
         found = self._found(kind, pair) if self._measured(pair) else None
         self.steps.append(Step(kind=kind, pair=pair, around=around, found=found, verdict=verdict))
 
-    def _open(self, kind: Kind, pair: Pair, around: Pair, weights: Mapping[Pair, float]) -> Search:
+    def _open(
+        self, kind: Kind, pair: Pair, around: Pair, weights: Mapping[Pair, float], verdict: Verdict = "open"
+    ) -> Search:
         """Measure the pair whose next block narrows the interval most; undecided if all have their most blocks."""
-        self._step(kind, pair, around, "open")
+        self._step(kind, pair, around, verdict)
         best = max(self._gains(weights), default=None)
         if best is not None:
             return Search(status="measure", pair=best[1], steps=tuple(self.steps))
