@@ -2,8 +2,8 @@
 
 A block of server starts of two versions, taken in turns, gives one log ratio. Whoever looks after every block and stops
 when a t interval pleases is wrong far more often than it says; these intervals are made for that: the chance that the
-truth is outside at any of the looks, however many, is at most `miss`. They are the t test's mixture over effects, with a
-normal prior on the effect in standard deviations (Lai 1976; for linear models Lindon and others 2022).
+truth is outside at any of the looks, however many, is at most `miss`. They are the t test's mixture over effects, with
+a normal prior on the effect in standard deviations (Lai 1976; for linear models Lindon and others 2022).
 """
 
 from __future__ import annotations
