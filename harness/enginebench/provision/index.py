@@ -1,4 +1,4 @@
-"""Which versions of a distribution package indexes have, from pip, which knows the indexes of this place; and their age."""
+"""Which versions of a distribution the package indexes have, from pip, which knows those of this place; their age too."""
 
 from __future__ import annotations
 
