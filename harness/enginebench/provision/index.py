@@ -1,4 +1,4 @@
-"""Which versions of a distribution the package indexes have, from pip, which knows those of this place; their age too."""
+"""Which versions of a distribution the package indexes have, from pip, which knows those of this place; their days."""
 
 from __future__ import annotations
 
