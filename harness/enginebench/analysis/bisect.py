@@ -52,6 +52,8 @@ class Evidence:
     """How many versions the list has."""
     logs: Mapping[Pair, Sequence[float]] = field(default_factory=dict)
     """Two versions to the log ratio of the second to the first in each block of them."""
+    spoilt: Mapping[Pair, int] = field(default_factory=dict)
+    """Two versions to the number of blocks of them that were measured and gave no log ratio."""
     unusable: frozenset[int] = frozenset()
     """Versions that can't be measured."""
 
@@ -100,7 +102,7 @@ def search(evidence: Evidence, rule: Rule) -> Search:
         )
     blocks = Blocks(evidence.logs)
     for miss in _MIDDLES:
-        found = _Walk(blocks, usable, rule, miss).search()
+        found = _Walk(blocks, evidence.spoilt, usable, rule, miss).search()
         if not found.steps or found.steps[-1].verdict != "refuted":
             break
     return found
@@ -109,8 +111,10 @@ def search(evidence: Evidence, rule: Rule) -> Search:
 class _Walk:
     """One search from the ends to a pair of neighbours, its middles decided at one level."""
 
-    def __init__(self, blocks: Blocks, usable: Sequence[int], rule: Rule, miss: float) -> None:
-        self.blocks, self.usable, self.rule, self.miss = blocks, usable, rule, miss
+    def __init__(
+        self, blocks: Blocks, spoilt: Mapping[Pair, int], usable: Sequence[int], rule: Rule, miss: float
+    ) -> None:
+        self.blocks, self.spoilt, self.usable, self.rule, self.miss = blocks, spoilt, usable, rule, miss
         self.ends: Pair = (usable[0], usable[-1])
         self.around = self.ends
         self.steps: list[Step] = []
@@ -217,11 +221,13 @@ class _Walk:
         best = max(self._gains(weights), default=None)
         if best is not None:
             return Search(status="measure", pair=best[1], steps=tuple(self.steps))
+        lost = max(self.spoilt.get(one, 0) for one in weights)
         why = f"{self.rule.blocks_at_most} blocks a pair do not decide"
+        why += f", {lost} of them spoilt" if lost else ""
         return Search(status="undecided", pair=around, steps=tuple(self.steps), why=why)
 
     def _gains(self, weights: Mapping[Pair, float]) -> Iterator[tuple[float, Pair]]:
         for pair, weight in weights.items():
             count = self.blocks.count.get(pair, 0)
-            if count < self.rule.blocks_at_most:
+            if count + self.spoilt.get(pair, 0) < self.rule.blocks_at_most:
                 yield (weight**2 / (count * (count + 1)) if count else math.inf), pair

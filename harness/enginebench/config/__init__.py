@@ -25,6 +25,7 @@ __all__ = [
     "NamedSlo",
     "ResolvedGrid",
     "Site",
+    "engine_files",
     "engine_versions",
     "hardware",
     "read_engine",
@@ -133,6 +134,11 @@ def _folder(grid: Path, kind: str) -> Mapping[str, Path]:
     """Files a grid may name: beside it (`…/grids/x.yaml` sees `…/models`), then those that ship."""
     own = grid.resolve().parent.parent / kind if grid.resolve().parent.name == "grids" else grid.parent / kind
     return {**shipped(kind), **{path.stem: path for path in sorted(own.glob("*.yaml"))}}
+
+
+def engine_files(grid: Path) -> Mapping[str, Path]:
+    """Name to file of every engine that a grid at this place may name."""
+    return _folder(grid, "engines")
 
 
 def read_grid(path: Path) -> ResolvedGrid:
