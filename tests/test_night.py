@@ -117,7 +117,7 @@ def test_a_second_night_on_the_same_store_is_refused(tmp_path):
     code, _, errors = night.night()
     assert code == 2
     remedy = "wait for it, or name another store"
-    assert errors == f"{night.store}: another night of this machine is running on this store; {remedy}\n"
+    assert errors == f"{night.store}: another night or comparison of this machine is running on this store; {remedy}\n"
     process.communicate(timeout=60)
     assert process.returncode == 0
     assert_whole(night)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 import builders
-from enginebench import environment, night, reproduce
+from enginebench import attempts, environment, reproduce
 from enginebench.analysis.points import eligible, summarise_points
 from enginebench.errors import UserError
 from enginebench.records import EndpointProvision, LocalSource
@@ -181,7 +181,7 @@ def test_all_that_differs_here_is_told(tmp_path, monkeypatch):
 def test_a_reproduction_beside_a_night_is_refused(measured):
     original = first(measured)
     store, cache = Store(measured.store), measured.folder / "cache"
-    with night.only_one(night.workplace(store, cache), store):
+    with attempts.only_one(attempts.workplace(store, cache), store):
         code, _, errors = command(measured, original.trial)
     assert code == 2
     assert "is running on this store; wait for it" in errors

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import platform
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
-from enginebench import calibration, config, runners
+from enginebench import attempts, config, runners
 from enginebench.analysis.compare import RATE
 from enginebench.analysis.power import EFFECTS, NEEDED, Need, needs
-from enginebench.errors import UserError, mistake
 from enginebench.plan import Due, Plan, due, job_seconds, make_plan, run_seconds
 from enginebench.progress import Progress
 from enginebench.provision import channels
-from enginebench.records import Attempt, ClosedLoop, Result, content_hash, identify, record
-from enginebench.store import Store, Unusable
-from enginebench.trial import partial, salvage
+from enginebench.records import identify, record
+from enginebench.store import Store
 
 
 @record
@@ -115,131 +108,23 @@ def _run_medians(store: Store, series: set[str]) -> Mapping[str, float]:
 def run_night(grid: Path, site: Path, store: Store, *, cache: Path, progress: Progress, again: bool = False) -> Night:
     """Measure all of `grid` that is due at `site` into `store`; raises UserError before anything is started."""
     night = f"{datetime.now(UTC):%Y-%m-%d}"
-    work = workplace(store, cache)
+    work = attempts.workplace(store, cache)
     # A mistake in either is told before anything is made.
     config.read_grid(grid)
     config.read_site(site)
-    with only_one(work, store):
-        salvaged = _take_in_leftovers(work, store, progress)
+    with attempts.only_one(work, store):
+        salvaged = attempts.take_in_leftovers(work, store, progress.say)
         planned = plan_night(grid, site, store, night=night, cache=cache, again=again)
         failures: list[str] = []
         measured = 0
-        _calibrate(planned.due, store, progress)
+        attempts.calibrate(planned.due.attempts, store, progress.say)
         progress.begin(planned.plan, planned.due, planned.seconds, planned.run_seconds, salvaged)
         for attempt in planned.due.attempts:
             progress.job(attempt)
-            result, failure = measure(attempt, work, store, cache, progress.event)
+            result, failure = attempts.measure(attempt, work, store, cache, progress.event)
             measured += len(result.runs) if result is not None else 0
             if failure:
                 failures.append(failure)
         progress.end()
-        shutil.rmtree(work, ignore_errors=True)
-        _gather(store, progress)
+        attempts.finish(work, store, progress.say)
     return Night(night=night, planned=planned, measured=measured, salvaged=salvaged, failures=tuple(failures))
-
-
-def _gather(store: Store, progress: Progress) -> None:
-    """Make few files of what is stored. What was measured is safe without it: a failure is told, and no more."""
-    try:
-        store.compact()
-        store.collect()
-    except (UserError, OSError, ValueError) as error:
-        words = f"All is stored, but was not compacted: {error}. Try `enginebench results compact`."
-        progress.console.print(words, markup=False)
-
-
-def workplace(store: Store, cache: Path) -> Path:
-    """Where this machine's trials under way lie: in the store's folder, or on this machine for an object store."""
-    base = store.local / ".work" if store.local is not None else cache / "work" / content_hash(store.url)
-    return base / platform.node()
-
-
-@contextmanager
-def only_one(work: Path, store: Store) -> Iterator[None]:
-    """Two nights on one machine and store would measure each other; other machines may write the same store."""
-    work.parent.mkdir(parents=True, exist_ok=True)
-    with work.with_name(f"{work.name}.lock").open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise mistake(
-                store.url,
-                "another night of this machine is running on this store",
-                "wait for it, or name another store",
-            ) from None
-        yield
-
-
-def _calibrate(left: Due, store: Store, progress: Progress) -> None:
-    """Before anything is measured: is the client exact at the concurrencies to come? Kept, and told if not."""
-    loads = [point.load for attempt in left.attempts for point in attempt.job.points]
-    levels = sorted({load.concurrency for load in loads if isinstance(load, ClosedLoop)})
-    if not levels:
-        return
-    found = calibration.calibrate(levels, calibration.BRIEF)
-    store.add_calibration(found)
-    wrong = [f"c{level.concurrency}" for level in found.levels if not level.exact()]
-    if wrong:
-        progress.console.print(
-            f"The load generator is not exact now at {', '.join(wrong)}: see `enginebench calibrate`."
-        )
-
-
-def _take_in_leftovers(work: Path, store: Store, progress: Progress) -> int:
-    """Finish and ingest what a killed night left; gives the number of runs that were saved so.
-
-    What cannot be read, as a folder that another version of enginebench left unfinished, is set aside and told.
-    """
-    runs = 0
-    for path in sorted(work.glob("*.partial")):
-        with _set_aside(path, progress):
-            salvage(path)
-    for path in sorted(work.iterdir()) if work.is_dir() else ():
-        if (path / "result.json").exists():
-            with _set_aside(path, progress):
-                taken = store.ingest(path)
-                runs += len(store.result(taken.trial).runs) if taken.taken else 0
-    return runs
-
-
-@contextmanager
-def _set_aside(path: Path, progress: Progress) -> Iterator[None]:
-    """Move what raises a UserError out of the way of this night and those to come."""
-    try:
-        yield
-    except Unusable:
-        raise  # it is the store that cannot take it
-    except UserError as error:
-        kept = path.parent.with_name(f"{path.parent.name}.unread") / path.name
-        kept.parent.mkdir(exist_ok=True)
-        path.rename(kept)
-        progress.console.print(f"What an earlier night left cannot be read and lies in {kept}: {error}", markup=False)
-
-
-def measure(
-    attempt: Attempt, work: Path, store: Store, cache: Path, listen: Callable[[Mapping[str, Any]], None]
-) -> tuple[Result | None, str | None]:
-    """Run one attempt and take its result in; gives it, null where the trial left none, and a line if it failed."""
-    job = attempt.job
-    out = work / f"{job.id}-{datetime.now(UTC):%H%M%S%f}"
-    trial = runners.start(attempt, out, cache=cache)
-    try:
-        for event in trial.events():
-            listen(event)
-        code = trial.wait()
-    except KeyboardInterrupt:
-        trial.stop()
-        if (out / "result.json").exists():
-            store.ingest(out)
-        raise
-    if partial(out).exists():
-        salvage(partial(out))
-    if not (out / "result.json").exists():
-        return None, f"job {job.id}: the trial left no result (exit code {code}): {trial.words()}"
-    taken = store.ingest(out)
-    result = store.result(taken.trial)
-    shutil.rmtree(out)
-    if result.failure is None:
-        return result, None
-    line = f"job {job.id} {result.status} at {result.stage}: {result.failure.failure_class}: {result.failure.message}"
-    return result, line

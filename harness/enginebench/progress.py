@@ -55,6 +55,10 @@ class Progress:
         self._said = ""
         self._job = ""
 
+    def say(self, words: str) -> None:
+        """A line that is not of the bar."""
+        self.console.print(words, markup=False)
+
     def begin(
         self,
         plan: Plan,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from enginebench import accelerators, engines, environment, night, provision
+from enginebench import accelerators, attempts, engines, environment, provision
 from enginebench.errors import TrialError, mistake
 from enginebench.provision import models
 from enginebench.records import (
@@ -93,6 +93,7 @@ def order(store: Store, what: str, cache: Path) -> Order:
             night=f"{datetime.now(UTC):%Y-%m-%d}",
             runs=asked.runs if run is None else tuple(key for key in asked.runs if key.point == run.point),
             reproduces=what,
+            comparison=None,
         ),
         differs=_differing(then, now),
         unknown=tuple(unknown),
@@ -106,9 +107,9 @@ def carry_out(
 
     Raises UserError, with nothing started, while a night or reproduction of this machine runs on the store.
     """
-    work = night.workplace(store, cache)
-    with night.only_one(work, store):
-        return night.measure(todo.attempt, work, store, cache, listen)
+    work = attempts.workplace(store, cache)
+    with attempts.only_one(work, store):
+        return attempts.measure(todo.attempt, work, store, cache, listen)
 
 
 def engine_differences(recorded: EngineInfo | None, again: EngineInfo | None) -> tuple[Differing, ...]:

@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import s3_server
-from enginebench import night
+from enginebench import attempts
 from enginebench.errors import UserError, mistake
 from enginebench.progress import Progress
 from enginebench.records import Retention
@@ -239,14 +239,14 @@ def test_a_dry_run_tells_what_it_has_not_counted(tmp_path):
 def test_a_night_whose_store_cannot_be_compacted_ends_all_the_same(tmp_path, monkeypatch, capsys):
     store = Store(tmp_path / "store")
     monkeypatch.setattr(Store, "compact", lambda _: (_ for _ in ()).throw(mistake("there", "no", "wait")))
-    night._gather(store, Progress(console()))
+    attempts.finish(tmp_path / "work", store, Progress(console()).say)
     assert "All is stored, but was not compacted: there: no; wait." in capsys.readouterr().out.replace("\n", " ")
 
 
 def test_a_store_that_cannot_take_a_leftover_does_not_set_it_aside(tmp_path, monkeypatch, folder):
     monkeypatch.setattr(place.os, "link", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
     with pytest.raises(Unusable, match="No space left"):
-        night._take_in_leftovers(folder.parent, Store(tmp_path / "store"), Progress(console()))
+        attempts.take_in_leftovers(folder.parent, Store(tmp_path / "store"), print)
     assert (folder / "result.json").exists()
 
 

@@ -10,6 +10,7 @@ from enginebench.records.demand import (
     Prompt,
     RunKey,
     Slo,
+    Turn,
     Workload,
 )
 from enginebench.records.foreign import ForeignPoint, SameAs
@@ -140,6 +141,7 @@ __all__ = [
     "StopFigure",
     "TaskScore",
     "Thresholds",
+    "Turn",
     "Until",
     "Usage",
     "Vendor",

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Annotated, Literal
 
 from annotated_types import Ge, MinLen
 
-from enginebench.records.base import content_hash, record
+from enginebench.records.base import LATER, content_hash, record
 from enginebench.records.loads import Load
 from enginebench.records.quality import QualityRequest
 from enginebench.records.stopping import Until
@@ -120,6 +121,18 @@ class Job:
 
 
 @record
+class Turn:
+    """Which server start of a comparison whose arms are measured in turn."""
+
+    name: Annotated[str, MinLen(1)]
+    """Of the comparison: the same of all its server starts."""
+    arm: Annotated[str, MinLen(1)]
+    """Which of the things compared."""
+    block: Annotated[int, Ge(0)]
+    """From 0; in each block every arm is measured once, and these starts are held against each other."""
+
+
+@record
 class Attempt:
     """The contents of `job.json`: a job, and which of its runs are to be measured this time."""
 
@@ -144,3 +157,6 @@ class Attempt:
     reproduces: str | None
     """Id of the trial or run that is measured again to be compared with; null: measured for its night. Not part of the
     job. A reproduction is a point of its own, which no night counts as fresh."""
+    comparison: Turn | None = field(default=None, metadata=LATER)
+    """Its turn in a comparison that interleaves what it compares; null: it is in none. Not part of the job: but for
+    its turn it is a measurement like any other."""

@@ -34,13 +34,17 @@ class RunningTrial:
 
     def wait(self) -> int:
         """The exit code: 0 complete, 1 failed, 2 refused with nothing started, 3 interrupted."""
-        return self._process.wait()
+        code = self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        return code
 
     def stop(self) -> None:
         """Ask the trial to end with what it has, and wait for it."""
         assert self._process.stdin is not None
         self._process.stdin.close()
-        self._process.wait()
+        self.wait()
 
     def words(self) -> str:
         """What the trial wrote to its error output."""

@@ -40,6 +40,7 @@ _TYPES = {
     "neighbour_cores": "float64",
     "stolen_cores": "float64",
     "dummy_weights": "bool",
+    "block": "Int64",
     "quality_passed": "boolean",
     "quality_score": "float64",
     "quality_kl_nats": "float64",
@@ -91,7 +92,7 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _points(result: Result) -> tuple[Mapping[str, Any], ...]:
     """What the table says of all runs of each point of the trial's job."""
-    job, engine = result.attempt.job, result.engine
+    job, engine, turn = result.attempt.job, result.engine, result.attempt.comparison
     d = job.deployment
     found = identify(d, job.points, engine, result.environment)
     shared = {
@@ -117,6 +118,9 @@ def _points(result: Result) -> tuple[Mapping[str, Any], ...]:
         "host": result.environment.host,
         "dummy_weights": isinstance(d.model.source, DummySource),
         "reproduces": result.attempt.reproduces,
+        "comparison": turn.name if turn else None,
+        "arm": turn.arm if turn else None,
+        "block": turn.block if turn else None,
         **_quality(result.quality),
     }
     return tuple(

@@ -7,8 +7,8 @@ object store, and a crash leaves only files that nobody reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,19 @@ from enginebench.store.view import MARKER, View, home, nights
 if TYPE_CHECKING:
     import pandas as pd
 
-FILTERS = ("night", "grid", "engine", "engine_version", "model", "workload", "status", "host", "trial", "job_id")
+FILTERS = (
+    "night",
+    "grid",
+    "engine",
+    "engine_version",
+    "model",
+    "workload",
+    "status",
+    "host",
+    "trial",
+    "job_id",
+    "comparison",
+)
 """Columns of the table of runs that can be filtered on."""
 
 
@@ -166,13 +178,30 @@ class Store:
         A run is not needed once its point has ended since then as `until` asks. Runs that were invalidated, which also
         takes away what their point's end stood on, and reproductions are none.
         """
+        return self._measured(self._of(job_id=job_id), since, until)
+
+    def turns(self, comparison: str, until: Until | None = None) -> Mapping[tuple[str, int, str], frozenset[RunKey]]:
+        """Arm, block and job id to the runs that were measured in this turn of a comparison, as `done` has them."""
+        by_turn: dict[tuple[str, int, str], list[Result]] = {}
+        for result in self._of(comparison=comparison):
+            turn = result.attempt.comparison
+            assert turn is not None
+            by_turn.setdefault((turn.arm, turn.block, result.job_id), []).append(result)
+        since = datetime.min.replace(tzinfo=UTC)
+        return {turn: self._measured(results, since, until) for turn, results in by_turn.items()}
+
+    def _of(self, **filters: str) -> Iterator[Result]:
+        """The results with runs, without reproductions, that have these values in the table of runs."""
+        for trial in sorted(set(self.runs(columns=("trial",), **filters)["trial"])):
+            result = self.result(trial)
+            if result.attempt.reproduces is None:
+                yield result
+
+    def _measured(self, results: Iterable[Result], since: datetime, until: Until | None) -> frozenset[RunKey]:
         keys: set[RunKey] = set()
         holding = self._corrections.holding()
-        for trial in sorted(set(self.runs(columns=("trial",), job_id=job_id)["trial"])):
-            result = self.result(trial)
-            if result.attempt.reproduces is not None:
-                continue
-            invalid = [run for run in result.runs if trial in holding or run.id in holding]
+        for result in results:
+            invalid = [run for run in result.runs if result.trial in holding or run.id in holding]
             fresh = [run for run in result.runs if datetime.fromisoformat(run.started_utc) >= since]
             fresh = [run for run in fresh if run not in invalid]
             keys |= {RunKey(point=run.point, repeat=run.repeat) for run in fresh}
