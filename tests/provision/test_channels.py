@@ -210,9 +210,7 @@ def test_an_exact_nightly_build_comes_from_the_nightly_index(exactly, nightly, c
 
 
 def test_an_exact_version_that_cannot_be_had_is_one_line(exactly):
-    with pytest.raises(
-        UserError, match=r"^--versions: `two@1\.7` can.t be resolved: uv pip failed: .*; name a"
-    ):
+    with pytest.raises(UserError, match=r"^--versions: `two@1\.7` can.t be resolved: uv pip failed: .*; name a"):
         exactly("1.7")
     with pytest.raises(UserError, match=r"^--versions: `two` has no build for tpu; name another engine$"):
         exactly("1.7", "tpu")

@@ -1,4 +1,4 @@
-"""What a bisection is of: one curve of a grid, the versions in their order, and what one server start of each measures."""
+"""What a bisection is of: a curve of a grid, versions in their order, what one server start of each measures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from enginebench import config, runners
 from enginebench.errors import TrialError, UserError, mistake
 from enginebench.plan import Plan, due, job_seconds, make_plan
 from enginebench.provision import channels, index
-from enginebench.records import Attempt, Inventory, Job, record
+from enginebench.records import Attempt, Channels, Engine, Inventory, Job, Vendor, record
 
 KEYS = ("model", "engine", "precision", "parallelism", "workload", "load")
 """What a curve of a grid is chosen by."""
@@ -60,7 +60,7 @@ class Asked:
         """What is measured, in words."""
 
     @property
-    def vendor(self) -> str:
+    def vendor(self) -> Vendor:
         """Whose accelerators."""
         return self._inventory.accelerators[0].vendor
 
@@ -75,9 +75,8 @@ class Asked:
         return job_seconds(self.attempt(version, say), self._part, {})
 
     def _made(self, version: str, say: Callable[[str], None]) -> Attempt:
-        vendor = self._inventory.accelerators[0].vendor
         try:
-            engine = channels.exact(version, self._file, vendor, self._cache, say, f"version {version}")
+            engine = channels.exact(version, self._file, self.vendor, self._cache, say, f"version {version}")
         except UserError as error:
             raise Unusable(str(error)) from None
         plan = self._plan(engine)
@@ -88,7 +87,7 @@ class Asked:
         (attempt,) = due(replace(plan, jobs=tuple(jobs)), f"{datetime.now(UTC):%Y-%m-%d}", {}).attempts
         return attempt
 
-    def _plan(self, engine: config.Engine) -> Plan:
+    def _plan(self, engine: Engine) -> Plan:
         return make_plan(replace(self._resolved, engines={self.engine: engine}), self._inventory, self._part)
 
 
@@ -129,7 +128,7 @@ def listed(words: str) -> Sequence[str]:
 
 
 def _listed(versions: Sequence[str]) -> Sequence[Candidate]:
-    twice = [one for index, one in enumerate(versions) if one in versions[:index]]
+    twice = [one for place, one in enumerate(versions) if one in versions[:place]]
     if twice:
         raise mistake(f"--versions {','.join(versions)}", f"`{twice[0]}` stands twice", "name each once, in order")
     if len(versions) < 2:
@@ -137,7 +136,7 @@ def _listed(versions: Sequence[str]) -> Sequence[Candidate]:
     return [Candidate(version=one) for one in versions]
 
 
-def _spanned(span: str, rule: config.Channels, pre: bool) -> Sequence[Candidate]:
+def _spanned(span: str, rule: Channels, pre: bool) -> Sequence[Candidate]:
     low, dots, high = span.partition("..")
     if not dots or not index.is_version(low) or not index.is_version(high):
         raise mistake(f"--range {span}", "is no range of versions", "write it as 0.27.0..0.32.0")
@@ -159,7 +158,9 @@ def _where(pairs: Sequence[str]) -> Mapping[str, str]:
     for pair in pairs:
         key, sign, value = pair.partition("=")
         if not sign or key not in KEYS:
-            raise mistake(f"--where {pair}", "does not choose a curve", f"write KEY=VALUE, KEY one of {', '.join(KEYS)}")
+            raise mistake(
+                f"--where {pair}", "does not choose a curve", f"write KEY=VALUE, KEY one of {', '.join(KEYS)}"
+            )
         wanted[key] = value
     return wanted
 
@@ -197,7 +198,7 @@ def _chosen(plan: Plan, where: Mapping[str, str]) -> list[Job]:
     """The first server start of each deployment with its points that are asked for."""
     found = []
     for job in plan.jobs:
-        every = ((point, _values(job, index)) for index, point in enumerate(job.points))
+        every = ((point, _values(job, place)) for place, point in enumerate(job.points))
         points = tuple(
             point
             for point, values in every
@@ -212,8 +213,8 @@ def _curve(plan: Plan, where: Mapping[str, str], grid: str) -> str:
     """The one curve that is chosen, in words; raises UserError for none or several."""
     curves: dict[str, list[str]] = {}
     for job in _chosen(plan, where):
-        for index, point in enumerate(job.points):
-            values = _values(job, index)
+        for place, point in enumerate(job.points):
+            values = _values(job, place)
             of = f"{values['model']} {values['precision']} {values['parallelism']}, {values['workload']}"
             kind = "closed loop" if point.load.kind == "closed" else "open loop"
             curves.setdefault(f"{of}, {kind}", []).append(values["load"])

@@ -9,7 +9,8 @@ import pandas as pd
 
 from enginebench.analysis.points import FAILED
 from enginebench.analysis.starts import of_starts
-from enginebench.records import Result, canonical, record
+from enginebench.records import Result, record
+from enginebench.records.base import canonical
 from enginebench.store import Store
 
 _COLUMNS = ("trial", "run", "asked", "series", "night", "marks", "invalid", "reproduces", "arm", "block", "started_utc")
