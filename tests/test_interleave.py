@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from datetime import UTC, datetime
 
 import pytest
 
@@ -71,8 +72,11 @@ def test_starts_take_turns_and_each_says_which_it_is(night):
     assert versions == {("A", "2.0"), ("B", "1.0")}
     assert all(one.attempt.job.start == one.attempt.comparison.block for one in results)
     assert [event["arm"] for event in events if event["event"] == "turn"] == [*"ABBAAB"]
-    # A measurement like any other: a start more of its version's point, which a night need not measure again.
-    assert set(summarise_points(store.runs())["trials"].map(len)) == {3}
+    # A measurement like any other: a start more of its version, and fresh for the next night.
+    runs = store.runs()
+    assert set(runs.groupby(["engine_version", "series"])["trial"].nunique()) == {3}
+    assert set(summarise_points(runs)["engine_version"]) == {"1.0", "2.0"}
+    assert all(len(store.done(one.job_id, datetime(2000, 1, 1, tzinfo=UTC))) == RUNS for one in results)
     assert not list(night.store.glob(".work/*/*"))
     again = carried_out(night, 3)
     assert (again.comparison, again.measured, again.blocks) == (done.comparison, 0, (3,))

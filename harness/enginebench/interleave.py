@@ -89,7 +89,7 @@ def carry_out(
         session = _Session(arms, store, name, listen)
         over = settled(name)
         for block in range(blocks):
-            due = [turn for turn in session.due(block) if turn.lane not in over]
+            due = [turn for turn in session.due(block) if turn.lane not in over | session.lost]
             if not due:
                 continue
             if not session.begun:
@@ -136,6 +136,8 @@ class _Session:
         self.begun = False
         self.measured = 0
         self.failures: list[str] = []
+        self.lost: set[int] = set()
+        """Lanes that go on no more, for one of their arms failed again and again."""
 
     def due(self, block: int) -> list[_Due]:
         """The server starts of a block of which something is not stored yet, in order: lanes as arms forth and back."""
@@ -152,7 +154,7 @@ class _Session:
 
     def measure(self, turn: _Due, work: Path, cache: Path) -> None:
         """One server start; none of a lane of which one arm has failed too often."""
-        if any(self._failed[turn.lane, arm] >= _FAILURES for arm in range(len(self._arms))):
+        if turn.lane in self.lost:
             return
         self.begun = True
         comparison = turn.attempt.comparison
@@ -162,6 +164,8 @@ class _Session:
         result, failure = attempts.measure(turn.attempt, work, self._store, cache, self._listen)
         self.measured += len(result.runs) if result is not None else 0
         self._failed[turn.lane, turn.arm] = self._failed[turn.lane, turn.arm] + 1 if failure else 0
+        if self._failed[turn.lane, turn.arm] >= _FAILURES:
+            self.lost.add(turn.lane)
         if failure:
             self.failures.append(failure)
             self._listen({"event": "failed", "text": failure})

@@ -128,6 +128,34 @@ def welch(first: NDArray[Any], second: NDArray[Any], *, level: float = 0.95, wit
     )
 
 
+def paired(differences: NDArray[Any], *, level: float = 0.95, within: float = 0.0) -> Welch:
+    """The mean of `differences` along their last axis, two or more, by Student's t: of what was measured in pairs.
+
+    What both of a pair have in common, as a machine that drifts, is in none of them. `within` as for `welch`.
+    """
+    import numpy as np
+    from scipy.special import stdtr, stdtrit
+
+    n = differences.shape[-1]
+    assert n > 1
+    # Of equal values numpy finds a variance of rounding, 1e-33: none.
+    error = np.where(np.ptp(differences, axis=-1) == 0, 0.0, differences.std(axis=-1, ddof=1) / np.sqrt(n))
+    centre = differences.mean(axis=-1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(error > 0, centre / error, np.sign(centre) * np.inf)
+        t = np.where((error == 0) & (centre == 0), 0.0, t)
+        beyond = np.where(error > 0, (np.abs(centre) - within) / error, np.sign(np.abs(centre) - within) * np.inf)
+    half = stdtrit(n - 1, (1 + level) / 2) * error
+    return Welch(
+        difference=centre,
+        low=centre - half,
+        high=centre + half,
+        df=np.full_like(centre, n - 1.0),
+        p=2 * stdtr(n - 1, -np.abs(t)),
+        p_beyond=stdtr(n - 1, beyond),
+    )
+
+
 def degrees(var_a: NDArray[Any], n: int, var_b: NDArray[Any], m: int) -> NDArray[np.float64]:
     """Degrees of freedom of Welch's t, for two means of `n` and of `m` values whose estimated variances these are.
 

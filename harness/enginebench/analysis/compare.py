@@ -10,7 +10,7 @@ from typing import Literal
 import pandas as pd
 
 from enginebench.analysis import estimate
-from enginebench.analysis.estimate import Estimate
+from enginebench.analysis.estimate import Estimate, How
 from enginebench.analysis.matching import Alone, Difference, Pair, Side, asked_columns, differences, match
 from enginebench.analysis.slices import Slice, select
 from enginebench.analysis.starts import WRONG, Means, Starts, of_starts, usable, why_not
@@ -114,14 +114,28 @@ def compare(runs: pd.DataFrame, a: Slice, b: Slice, *, metrics: Sequence[str], m
     Raises UserError for a slice without runs and for a run in both.
     """
     ordered = runs.sort_values(["started_utc", "run"])
-    of_a, of_b = (_some(select(ordered, one), one) for one in (a, b))
+    of_a, of_b = (some(select(ordered, one), one) for one in (a, b))
     both = sorted(set(of_a["run"]) & set(of_b["run"]))
     if both:
         raise mistake(f"`{a.words}` and `{b.words}`", f"run {both[0]} is in both", "name slices that share no run")
+    return held_against(a, b, of_a, of_b, metrics=metrics, margin=margin)
+
+
+def held_against(
+    a: Slice,
+    b: Slice,
+    of_a: pd.DataFrame,
+    of_b: pd.DataFrame,
+    *,
+    metrics: Sequence[str],
+    margin: float,
+    how: How = estimate,
+) -> Comparison:
+    """The comparison of the runs `of_a` and `of_b`, of the slices `a` and `b`, with estimates had by `how`."""
     asked = asked_columns(a, b)
     matched = match(of_a, of_b, asked)
     told = _of_pairs(of_a, of_b, matched.pairs)
-    curves, points = estimates(of_a, of_b, matched.pairs, metrics, margin)
+    curves, points = estimates(of_a, of_b, matched.pairs, metrics, margin, how)
     return Comparison(
         a=a,
         b=b,
@@ -136,19 +150,24 @@ def compare(runs: pd.DataFrame, a: Slice, b: Slice, *, metrics: Sequence[str], m
 
 
 def estimates(
-    a: pd.DataFrame, b: pd.DataFrame, pairs: Sequence[Pair], metrics: Sequence[str], margin: float = MARGIN
+    a: pd.DataFrame,
+    b: pd.DataFrame,
+    pairs: Sequence[Pair],
+    metrics: Sequence[str],
+    margin: float = MARGIN,
+    how: How = estimate,
 ) -> tuple[list[Judged], list[Judged]]:
     """The curves and the points of `pairs`, from the runs `a` and `b`, as they are before verdicts."""
     wanted = list(dict.fromkeys([*metrics, SPEED, RATE]))
     starts = (of_starts(a, wanted), of_starts(b, wanted))
     subjects = _subjects(pairs)
     points = [
-        one for pair, of in zip(pairs, subjects, strict=True) for one in _points(pair, of, starts, metrics, margin)
+        one for pair, of in zip(pairs, subjects, strict=True) for one in _points(pair, of, starts, metrics, margin, how)
     ]
     groups: dict[_Of, list[Pair]] = defaultdict(list)
     for pair, of in zip(pairs, subjects, strict=True):
         groups[of].append(pair)
-    curves = [one for of, group in groups.items() for one in _curves(group, of, starts, metrics, margin)]
+    curves = [one for of, group in groups.items() for one in _curves(group, of, starts, metrics, margin, how)]
     return curves, points
 
 
@@ -188,7 +207,8 @@ def _verdict(of: Judged, one: Estimate, p: float | None, margin: float) -> tuple
     return "insufficient", f"p is above {FALSE_SHARE:g}"
 
 
-def _some(runs: pd.DataFrame, one: Slice) -> pd.DataFrame:
+def some(runs: pd.DataFrame, one: Slice) -> pd.DataFrame:
+    """The runs of a slice; raises UserError where there are none."""
     if runs.empty:
         raise mistake(f"slice `{one.words}`", "no run in the store is of it", "see `enginebench results list`")
     return runs
@@ -209,7 +229,9 @@ def _of_pairs(a: pd.DataFrame, b: pd.DataFrame, pairs: Sequence[Pair]) -> tuple[
     )
 
 
-def _points(pair: Pair, of: _Of, starts: tuple[Starts, Starts], metrics: Sequence[str], margin: float) -> list[Judged]:
+def _points(
+    pair: Pair, of: _Of, starts: tuple[Starts, Starts], metrics: Sequence[str], margin: float, how: How
+) -> list[Judged]:
     loads = [str(one.row["load"]) for one in (pair.a, pair.b)]
     load = " → ".join(dict.fromkeys(loads))
     sides = tuple(zip("AB", starts, (pair.a.series, pair.b.series), strict=True))
@@ -221,14 +243,14 @@ def _points(pair: Pair, of: _Of, starts: tuple[Starts, Starts], metrics: Sequenc
             found.append(_judged("point", of, load, metric, None, "incomparable" if wrong else "insufficient", out))
             continue
         means = [one.points[series] for _, one, series in sides]
-        one = estimate.figure(means[0], means[1], metric, margin)
+        one = how.figure(means[0], means[1], metric, margin)
         if one is not None:
             found.append(_judged("point", of, load, metric, one))
     return found
 
 
 def _curves(
-    pairs: Sequence[Pair], of: _Of, starts: tuple[Starts, Starts], metrics: Sequence[str], margin: float
+    pairs: Sequence[Pair], of: _Of, starts: tuple[Starts, Starts], metrics: Sequence[str], margin: float, how: How
 ) -> list[Judged]:
     """A verdict a metric over all loads of a curve that both sides have, and one at equal interactivity."""
     means = [(starts[0].points.get(one.a.series), starts[1].points.get(one.b.series)) for one in pairs]
@@ -238,10 +260,10 @@ def _curves(
         loads = _with(whole, metric)
         if len(loads) > 1:
             words = f"mean over {len(loads)} {kind} loads"
-            found.append(_judged("curve", of, words, metric, estimate.over_loads(loads, metric, margin)))
+            found.append(_judged("curve", of, words, metric, how.over_loads(loads, metric, margin)))
     loads = _with(whole, SPEED, RATE)
     if RATE in metrics and len(loads) > 1:
-        one = estimate.at_equal_interactivity(loads, SPEED, RATE, margin)
+        one = how.at_equal_interactivity(loads, SPEED, RATE, margin)
         found.append(_judged("curve", of, f"at equal interactivity{one.over and f', {one.over}'}", RATE, one))
     return found
 

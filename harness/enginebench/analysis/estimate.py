@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from enginebench.records import record
 
 LOGS = "Welch's t on logs of per-start means"
 RAW = "Welch's t on per-start means, for some are 0; the ratio's interval takes A's mean as known"
+NO_RANGE = "the curves share no range of interactivity"
 LEAST = 2
 """Starts that each side must have: one start tells nothing of another."""
 
@@ -47,6 +48,21 @@ class Estimate:
     """Why there is no interval; empty: there is one."""
     over: str = ""
     """Range of interactivity it is over: `21 to 83 tok/s/user`; empty: of a point or of loads."""
+
+
+class How(Protocol):
+    """How the estimates of a point and of a curve are had: this module, for sides that were measured apart."""
+
+    def figure(self, a: Means, b: Means, metric: str, margin: float) -> Estimate | None:
+        """Of one metric of a point; null: neither side has it."""
+
+    def over_loads(self, loads: Sequence[tuple[Means, Means]], metric: str, margin: float) -> Estimate:
+        """Of a metric over the loads of a curve."""
+
+    def at_equal_interactivity(
+        self, loads: Sequence[tuple[Means, Means]], speed: str, rate: str, margin: float
+    ) -> Estimate:
+        """Of throughput `rate` over the interactivity `speed` that both sides share."""
 
 
 def ratio(logs_a: NDArray[Any], logs_b: NDArray[Any], margin: float, over: str = "") -> Estimate:
@@ -113,8 +129,8 @@ def over_loads(loads: Sequence[tuple[Means, Means]], metric: str, margin: float)
 
     `loads` are A's and B's means of each. A start that lacks one of them is left out: its mean would be over others.
     """
-    whole = [_whole([load[side] for load in loads], metric).mean(axis=1) for side in (0, 1)]
-    found = ratio(whole[0], whole[1], margin)
+    means = [whole([load[side] for load in loads], metric).mean(axis=1) for side in (0, 1)]
+    found = ratio(means[0], means[1], margin)
     return replace(found, lack=found.lack and f"{found.lack} with all loads")
 
 
@@ -124,36 +140,48 @@ def at_equal_interactivity(loads: Sequence[tuple[Means, Means]], speed: str, rat
     Every start that has all `loads` gives a curve: log throughput over log interactivity, between loads by PCHIP, which
     makes no hump of its own; beyond the lowest and highest load it is not told.
     """
-    curves = [_curves([load[side] for load in loads], speed, rate) for side in (0, 1)]
-    whole = [*curves[0], *curves[1]]
+    curves = [curves_of(whole([load[side] for load in loads], speed, rate)) for side in (0, 1)]
     n_a, n_b = map(len, curves)
     if not n_a or not n_b:
         return Estimate(ratio=None, n_a=n_a, n_b=n_b, lack=f"{_too_few(n_a, n_b)} with all loads")
-    low, high = max(x[0] for x, _ in whole), min(x[-1] for x, _ in whole)
-    if low >= high:
-        return Estimate(ratio=None, n_a=n_a, n_b=n_b, lack="the curves share no range of interactivity")
-    means = [np.array([_mean(x, y, low, high) for x, y in side]) for side in curves]
-    over = f"{math.exp(low):.4g} to {math.exp(high):.4g} tok/s/user"
+    means, over = at_equal(curves)
+    if not over:
+        return Estimate(ratio=None, n_a=n_a, n_b=n_b, lack=NO_RANGE)
     return ratio(means[0], means[1], margin, over=over)
 
 
-def _whole(loads: Sequence[Means], *metrics: str) -> NDArray[Any]:
+def whole(loads: Sequence[Means], *metrics: str) -> NDArray[Any]:
     """Logs of the starts that have all of some metrics at all loads: a row a start, a column a metric and load."""
     common = set(loads[0].trials).intersection(*(one.trials for one in loads))
     rows = [[one.trials.index(trial) for trial in sorted(common)] for one in loads]
     found = np.array([one.logs[at, one.columns[name]] for name in metrics for one, at in zip(loads, rows, strict=True)])
-    whole: NDArray[Any] = found.T[~np.isnan(found).any(axis=0)]
-    return whole
+    full: NDArray[Any] = found.T[~np.isnan(found).any(axis=0)]
+    return full
 
 
-def _curves(loads: Sequence[Means], speed: str, rate: str) -> list[tuple[NDArray[Any], NDArray[Any]]]:
-    """Ascending interactivity with its throughput, of each start that has every load."""
+Curve = tuple[NDArray[Any], NDArray[Any]]
+"""Ascending logs of interactivity, with the logs of throughput there."""
+
+
+def curves_of(rows: NDArray[Any]) -> list[Curve]:
+    """The curve of each start: of a row that has all speeds, then all throughputs."""
     found = []
-    for row in _whole(loads, speed, rate):
-        knots, where = np.unique(row[: len(loads)], return_inverse=True)
+    for row in rows:
+        speeds, rates = np.split(row, 2)
+        knots, where = np.unique(speeds, return_inverse=True)
         # Two loads of one interactivity are one knot.
-        found.append((knots, np.bincount(where, weights=row[len(loads) :]) / np.bincount(where)))
+        found.append((knots, np.bincount(where, weights=rates) / np.bincount(where)))
     return found
+
+
+def at_equal(sides: Sequence[Sequence[Curve]]) -> tuple[list[NDArray[Any]], str]:
+    """Of each side the mean of each curve over the interactivity that all share, and that in words; empty: none."""
+    every = [curve for side in sides for curve in side]
+    low, high = max(x[0] for x, _ in every), min(x[-1] for x, _ in every)
+    if low >= high:
+        return [], ""
+    means = [np.array([_mean(x, y, low, high) for x, y in side]) for side in sides]
+    return means, f"{math.exp(low):.4g} to {math.exp(high):.4g} tok/s/user"
 
 
 def _mean(x: NDArray[Any], y: NDArray[Any], low: float, high: float) -> float:
