@@ -8,12 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 
-import pytest
-
-from enginebench import bisection, config
-from enginebench.analysis.bisect import Rule
-from enginebench.bisection import Unusable, asked, listed
-from enginebench.errors import UserError
+from enginebench.bisection import asked
 from enginebench.store import Store
 from scripted_engine import __file__ as SCRIPTED
 from scripted_night import GRID, ScriptedNight, until
@@ -40,14 +35,23 @@ class Versions(ScriptedNight):
         super().__init__(folder, grid=grid)
         for version, script in scripts.items():
             asked_for = json.dumps({"ttft_ms": 10, "pid_file": str(self.pids), **(script or {})})
-            text = "exit 1" if script is None else f"SCRIPTED_ENGINE='{asked_for}' exec {sys.executable} {SCRIPTED} \"$@\""
+            text = (
+                "exit 1" if script is None else f"SCRIPTED_ENGINE='{asked_for}' exec {sys.executable} {SCRIPTED} \"$@\""
+            )
             command = folder / f"engine-{version}"
             command.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
             command.chmod(0o755)
         self.write_engine(str(folder / "engine-{version}"), versions=tuple(scripts))
 
     def start_bisect(self, *words):
-        places = ["--site", str(self.folder / "here.yaml"), "--store", self.place, "--cache", str(self.folder / "cache")]
+        places = [
+            "--site",
+            str(self.folder / "here.yaml"),
+            "--store",
+            self.place,
+            "--cache",
+            str(self.folder / "cache"),
+        ]
         argv = [sys.executable, "-c", RUN, "bisect", str(self.grid), "--metric", METRIC, *places, *words]
         return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=self.folder)
 
@@ -90,7 +94,9 @@ def test_a_killed_search_goes_on_and_names_the_pair_around_a_version_that_does_n
     assert failed == ["v2", "v2"]
     pairs = {frozenset(one.arm for one in whole if one.name == name) for name in {one.name for one in whole}}
     assert {frozenset({"v1", "v4"}), frozenset({"v1", "v3"})} <= pairs
-    told = re.search(r"^worse: TPOT mean of scripted on tiny bf16 tp1, short, closed loop c2 changed by (.*)$", output, re.M)
+    told = re.search(
+        r"^worse: TPOT mean of scripted on tiny bf16 tp1, short, closed loop c2 changed by (.*)$", output, re.M
+    )
     size, low, high = (float(one) for one in re.findall(r"([+-][\d.]+) %", told.group(1)))
     assert low < size < high
     assert low > 30
