@@ -25,7 +25,10 @@ OPTIONS = {
         *("--slo", "--until", "--find-limit", "--max-seconds"),
         *("--save-result", "--save-detailed", "--result-dir", "--result-filename"),
     },
-    "compare": {"a", "b", "--metric", "--margin", "--markdown", "--junit", "--store"},
+    "compare": {
+        *("a", "b", "--metric", "--margin", "--markdown", "--junit", "--store"),
+        *("--run", "--blocks", "--again", "--site", "--cache"),
+    },
     "noise": {"--where", "--metric", "--store"},
     "results": {"action"},
     "results points": {"--where", "--store"},
@@ -119,6 +122,15 @@ def test_help_loads_nothing_heavy():
             "results: no trial or run `t`; see `enginebench ",
         ),
         (["results", "withdraw", "t", "--reason", "x"], "results: no invalidation `t`; see `enginebench results list`"),
+        (
+            ["compare", "engine=a", "engine=b", "--blocks", "6"],
+            "--blocks: goes with --run GRID, which measures; add it",
+        ),
+        (
+            ["compare", "engine=a", "engine=b", "--run", "grid.yaml", "--blocks", "5..3"],
+            "--blocks 5..3: is no number of blocks from 2 to 100; write it as 3..10, or as 6",
+        ),
+        (["compare", "engine=a", "engine=b", "--run", "grid.yaml"], "grid.yaml:1: the file holds no mapping; "),
         (["reproduce", "t"], "results: no trial or run `t`; see `enginebench results list`"),
         (["results", "export", "runs.xls"], "runs.xls: no format `xls`; end the name with one of .csv"),
         (["results", "ingest", "."], ".: holds no result.json: the trial is not finished; "),

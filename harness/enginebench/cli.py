@@ -162,8 +162,14 @@ def _compare(one: argparse.ArgumentParser) -> None:
     one.add_argument("--margin", default="2%", metavar="SHARE", help="a smaller difference does not matter (2%%)")
     one.add_argument("--markdown", type=Path, metavar="FILE", help="write it for a pull request")
     one.add_argument("--junit", type=Path, metavar="FILE", help="write it as JUnit XML")
+    one.add_argument("--run", type=Path, metavar="GRID", help="measure what A and B choose of it now, in turn: A B B A")
+    one.add_argument(
+        "--blocks", metavar="N..M", help="with --run: starts of each; ends when decided (3..10), 6: just 6"
+    )
+    one.add_argument("--again", action="store_true", help="with --run: anew, instead of going on with one under way")
+    one.add_argument("--site", type=Path, help="with --run: where to measure (default: runners/local.yaml)")
     one.epilog = "Exit code: 0 nothing is worse, 1 something is, 4 not enough runs to tell, or not comparable."
-    _places(one, "store")
+    _places(one, "store", "cache")
 
 
 def _bisect(one: argparse.ArgumentParser) -> None:

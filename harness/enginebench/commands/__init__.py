@@ -175,10 +175,10 @@ def results(options: argparse.Namespace) -> int:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """`enginebench compare A B`."""
-    from enginebench.commands import comparing
+    """`enginebench compare A B`, measured before or with `--run GRID` now."""
+    from enginebench.commands import comparing, interleaved
 
-    return comparing.compare(options)
+    return interleaved.compare(options) if options.run else comparing.compare(options)
 
 
 def bisect(options: argparse.Namespace) -> int:

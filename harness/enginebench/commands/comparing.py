@@ -12,6 +12,7 @@ from enginebench.errors import mistake
 from enginebench.store import Store
 
 if TYPE_CHECKING:
+    from enginebench.analysis.compare import Comparison
     from enginebench.analysis.slices import Slice
 
 CODES = {"better": 0, "no change": 0, "worse": 1, "insufficient": 4, "incomparable": 4}
@@ -24,22 +25,42 @@ def compare(options: argparse.Namespace) -> int:
     """`enginebench compare A B`."""
     from enginebench import report
     from enginebench.analysis.compare import compare as held_against
-    from enginebench.report.comparison import markdown, show_comparison
-    from enginebench.report.junit import junit
 
-    metrics = metrics_of(options.metric or report.SHOWN)
-    margin = share_of(options.margin)
-    for path in filter(None, (options.markdown, options.junit)):
-        if not path.absolute().parent.is_dir():
-            raise mistake(str(path), f"no folder {path.parent}", "make it, or name another file")
-    a, b = (_slice(words) for words in (options.a, options.b))
-    found = held_against(Store(options.store).runs(), a, b, metrics=metrics, margin=margin)
-    show_comparison(found, report.console())
-    if options.markdown:
-        options.markdown.write_text(markdown(found), encoding="utf-8")
-    if options.junit:
-        options.junit.write_text(junit(found), encoding="utf-8")
-    return CODES[found.outcome()]
+    asked = Asked(options, report.SHOWN)
+    only = {"--blocks": options.blocks, "--again": options.again, "--site": options.site, "--cache": options.cache}
+    given = next((name for name, value in only.items() if value), None)
+    if given:
+        raise mistake(given, "goes with --run GRID, which measures", "add it, or leave this out")
+    found = held_against(Store(options.store).runs(), asked.a, asked.b, metrics=asked.metrics, margin=asked.margin)
+    return asked.tell(found)
+
+
+class Asked:
+    """What both ways to compare are told: slices, metrics and margin, checked; and where it is to be written."""
+
+    def __init__(self, options: argparse.Namespace, metrics: Sequence[str]) -> None:
+        """`metrics` unless others are asked for."""
+        self.metrics = metrics_of(options.metric or metrics)
+        self.margin = share_of(options.margin)
+        self._markdown: Path | None = options.markdown
+        self._junit: Path | None = options.junit
+        for path in filter(None, (self._markdown, self._junit)):
+            if not path.absolute().parent.is_dir():
+                raise mistake(str(path), f"no folder {path.parent}", "make it, or name another file")
+        self.a, self.b = (_slice(words) for words in (options.a, options.b))
+
+    def tell(self, found: Comparison) -> int:
+        """Show and write it; gives the exit code."""
+        from enginebench import report
+        from enginebench.report.comparison import markdown, show_comparison
+        from enginebench.report.junit import junit
+
+        show_comparison(found, report.console())
+        if self._markdown:
+            self._markdown.write_text(markdown(found), encoding="utf-8")
+        if self._junit:
+            self._junit.write_text(junit(found), encoding="utf-8")
+        return CODES[found.outcome()]
 
 
 def noise(options: argparse.Namespace) -> int:

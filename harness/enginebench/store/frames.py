@@ -14,6 +14,7 @@ from enginebench.metrics import METRICS
 from enginebench.records import (
     ClosedLoop,
     DummySource,
+    Job,
     LmEvalScore,
     Point,
     Quality,
@@ -90,33 +91,54 @@ def typed(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(dict.fromkeys(words, "str"))
 
 
+def planned_frame(jobs: Iterable[Job]) -> pd.DataFrame:
+    """One row a point of each job, with those columns that the table of runs can have before anything is measured.
+
+    Its index in the job is `point`. What the version will be is not known yet.
+    """
+    rows = [
+        {"job_id": job.id, **_of_job(job), **plain(identity), **_point(point), "point": index}
+        for job in jobs
+        for index, (point, identity) in enumerate(zip(job.points, identify(job.deployment, job.points), strict=True))
+    ]
+    frame = pd.DataFrame(rows).drop(columns=["version", "version_label"], errors="ignore")
+    return typed(frame.drop(columns="point")).assign(point=frame["point"]) if rows else frame
+
+
+def _of_job(job: Job) -> dict[str, Any]:
+    """What the table says of all runs of a job, whoever measures it."""
+    d = job.deployment
+    return {
+        "engine": d.engine,
+        "engine_kind": d.engine_kind,
+        "engine_version": d.engine_version,
+        "model": d.model.name,
+        "precision": d.precision,
+        "vendor": d.vendor,
+        "product": d.product,
+        "devices": d.devices,
+        "parallelism": d.parallelism.label(),
+        "start": job.start,
+        "dummy_weights": isinstance(d.model.source, DummySource),
+    }
+
+
 def _points(result: Result) -> tuple[Mapping[str, Any], ...]:
     """What the table says of all runs of each point of the trial's job."""
     job, engine, turn = result.attempt.job, result.engine, result.attempt.comparison
-    d = job.deployment
-    found = identify(d, job.points, engine, result.environment)
+    found = identify(job.deployment, job.points, engine, result.environment)
     shared = {
+        **_of_job(job),
         "night": result.attempt.night,
         "grid": result.attempt.grid,
         "trial": result.trial,
         "job_id": result.job_id,
         "status": result.status,
-        "engine": d.engine,
-        "engine_kind": d.engine_kind,
-        "engine_version": d.engine_version,
         "lock_hash": engine.lock_hash if engine else None,
-        "model": d.model.name,
         "model_revision": engine.model_revision if engine else None,
-        "precision": d.precision,
-        "vendor": d.vendor,
-        "product": d.product,
         "driver": ", ".join(drivers(result.environment)) or None,
-        "devices": d.devices,
-        "parallelism": d.parallelism.label(),
-        "start": job.start,
         "harness_commit": result.environment.harness_commit,
         "host": result.environment.host,
-        "dummy_weights": isinstance(d.model.source, DummySource),
         "reproduces": result.attempt.reproduces,
         "comparison": turn.name if turn else None,
         "arm": turn.arm if turn else None,

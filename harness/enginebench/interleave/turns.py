@@ -49,6 +49,8 @@ class Interleaved:
     """Runs taken in that a killed process had measured."""
     failures: tuple[str, ...]
     """One line for every trial that failed."""
+    lost: frozenset[int] = frozenset()
+    """Lanes that ended early, for one of their arms failed twice in succession."""
 
 
 def none_settled(comparison: str) -> Set[int]:
@@ -104,6 +106,7 @@ def carry_out(
             measured=session.measured,
             salvaged=salvaged,
             failures=tuple(session.failures),
+            lost=frozenset(session.lost),
         )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
 from collections import Counter
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -128,19 +130,21 @@ KILLED = """
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-import test_interleave
+import test_turns
 from enginebench import attempts
 attempts.calibrate = lambda *_: None
 folder = Path(sys.argv[1])
 night = SimpleNamespace(folder=folder, grid=folder / "grids" / "test.yaml", store=folder / "results")
-test_interleave.carried_out(night, 2)
+test_turns.carried_out(night, 2)
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda number: number.name)
 def test_one_that_was_killed_goes_on_where_it_stopped(night, number):
     night.write_engine(str(night.folder / "engine"), versions=("2.0", "1.0"), itl_ms=30)
-    process = subprocess.Popen([sys.executable, "-c", KILLED, str(night.folder)], stderr=subprocess.DEVNULL)
+    paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
+    words = [sys.executable, "-c", KILLED, str(night.folder)]
+    process = subprocess.Popen(words, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": paths})
     # In the second block's first start, after the first of its two runs.
     until(lambda: len(in_order(Store(night.store))) == 2 and night.measured() == 1, "the fifth run")
     process.send_signal(number)
