@@ -4,8 +4,8 @@ python benchmarks/planted_slowdown.py                     # eight versions of ll
 python benchmarks/planted_slowdown.py --factor 1 --minutes 5   # none is: there is nothing to bisect
 
 The versions are one and the same build. From the slow one on a server stands before it that gives back every byte later
-(`tests/stretched_engine.py`), so that of a request in flight alone each latency is the engine's own times the factor and
-throughput is one over it: the truth is known whatever the engine's speed is just then.
+(`tests/stretched_engine.py`), so that of a request in flight alone each latency is the engine's own times the factor
+and throughput is one over it: the truth is known whatever the engine's speed is just then.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from enginebench import config, runners
 from enginebench.errors import TrialError, UserError, mistake
 from enginebench.plan import Plan, due, job_seconds, make_plan
 from enginebench.provision import channels, index
-from enginebench.records import Attempt, Channels, Engine, Inventory, Job, Vendor, record
+from enginebench.records import Attempt, Channels, Engine, Inventory, Job, RunKey, Vendor, record
 
 KEYS = ("model", "engine", "precision", "parallelism", "workload", "load")
 """What a curve of a grid is chosen by."""
@@ -80,12 +80,13 @@ class Asked:
         except UserError as error:
             raise Unusable(str(error)) from None
         plan = self._plan(engine)
-        jobs = _chosen(plan, self._where)
-        if not jobs:
+        chosen = _chosen(plan, self._where)
+        if not chosen:
             skipped = [one.reason for one in plan.skips] or ["the grid has no such curve for it"]
             raise Unusable(skipped[0])
-        (attempt,) = due(replace(plan, jobs=tuple(jobs)), f"{datetime.now(UTC):%Y-%m-%d}", {}).attempts
-        return attempt
+        ((job, runs),) = chosen
+        (attempt,) = due(replace(plan, jobs=(job,)), f"{datetime.now(UTC):%Y-%m-%d}", {}).attempts
+        return replace(attempt, runs=runs)
 
     def _plan(self, engine: Engine) -> Plan:
         return make_plan(replace(self._resolved, engines={self.engine: engine}), self._inventory, self._part)
@@ -194,27 +195,27 @@ def _values(job: Job, point: int) -> Mapping[str, str]:
     }
 
 
-def _chosen(plan: Plan, where: Mapping[str, str]) -> list[Job]:
-    """The first server start of each deployment with its points that are asked for."""
+def _chosen(plan: Plan, where: Mapping[str, str]) -> list[tuple[Job, tuple[RunKey, ...]]]:
+    """The first server start of each deployment with its runs that are asked for."""
     found = []
-    for job in plan.jobs:
-        every = ((point, _values(job, place)) for place, point in enumerate(job.points))
-        points = tuple(
-            point
-            for point, values in every
-            if all(key == "engine" or values[key] == wanted for key, wanted in where.items())
-        )
-        if job.start == 0 and points:
-            found.append(replace(job, points=points))
+    for job in (one for one in plan.jobs if one.start == 0):
+        wanted = {
+            place
+            for place in range(len(job.points))
+            if all(key == "engine" or _values(job, place)[key] == value for key, value in where.items())
+        }
+        runs = tuple(key for key in job.run_keys() if key.point in wanted)
+        if runs:
+            found.append((job, runs))
     return found
 
 
 def _curve(plan: Plan, where: Mapping[str, str], grid: str) -> str:
     """The one curve that is chosen, in words; raises UserError for none or several."""
     curves: dict[str, list[str]] = {}
-    for job in _chosen(plan, where):
-        for place, point in enumerate(job.points):
-            values = _values(job, place)
+    for job, runs in _chosen(plan, where):
+        for place in sorted({key.point for key in runs}):
+            values, point = _values(job, place), job.points[place]
             of = f"{values['model']} {values['precision']} {values['parallelism']}, {values['workload']}"
             kind = "closed loop" if point.load.kind == "closed" else "open loop"
             curves.setdefault(f"{of}, {kind}", []).append(values["load"])

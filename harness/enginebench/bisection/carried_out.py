@@ -124,7 +124,7 @@ class _Session:
         if comparison is None:
             return
         names = (self._name(pair[0]), self._name(pair[1]))
-        points = len(self._what.attempt(pair[0], self._say).job.points)
+        points = len({key.point for key in self._what.attempt(pair[0], self._say).runs})
         self._pairs[pair] = seen(self._store, comparison, names, self._metric, points)
         for version in pair:
             if self._name(version) in self._pairs[pair].wrong:
