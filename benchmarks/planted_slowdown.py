@@ -4,8 +4,8 @@ python benchmarks/planted_slowdown.py                     # eight versions of ll
 python benchmarks/planted_slowdown.py --factor 1 --minutes 5   # none is: there is nothing to bisect
 
 The versions are one and the same build. From the slow one on a server stands before it that gives back every byte later
-(`tests/stretched_engine.py`), so that of a request in flight alone each latency is the engine's own times the factor
-and throughput is one over it: the truth is known whatever the engine's speed is just then.
+(`tests/stretched_engine.py`), so that of a request in flight alone each latency is the engine's own times the factor:
+the truth of TPOT is known whatever the engine's speed is just then. The good ones rest as long after each request.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,7 +65,8 @@ def write(folder: Path, planted: Planted, python: Path) -> Path:
     for number, name in enumerate(planted.names()):
         factor = planted.factor if number >= planted.place else 1.0
         command = folder / f"server-{name}"
-        command.write_text(f'#!/bin/sh\nexec {sys.executable} {STRETCHED} {factor} {python} "$@"\n', encoding="utf-8")
+        words = f"{sys.executable} {STRETCHED} {factor} {planted.factor - factor:.6f} {python}"
+        command.write_text(f'#!/bin/sh\nexec {words} "$@"\n', encoding="utf-8")
         command.chmod(0o755)
     (folder / "engines" / "planted.yaml").write_text(
         f"""\
@@ -93,10 +93,10 @@ def engine_python() -> Path:
     return prepared.python
 
 
-def bisect(grid: Path, folder: Path, planted: Planted, seconds: float, more: Sequence[str] = ()) -> tuple[int, str]:
+def bisect(grid: Path, folder: Path, planted: Planted, seconds: float) -> tuple[int, str]:
     """The command, ended as by Ctrl-C when the time is over: its exit code and what it said."""
     argv = [sys.executable, "-m", "enginebench", "bisect", str(grid), "--versions", ",".join(planted.names())]
-    argv += ["--store", str(folder / "results"), "--markdown", str(folder / "found.md"), *more]
+    argv += ["--metric", "tpot_mean_ns", "--store", str(folder / "results"), "--markdown", str(folder / "found.md")]
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     try:
         output, _ = process.communicate(timeout=seconds)
@@ -114,8 +114,8 @@ def told(folder: Path, planted: Planted, code: int, wall_s: float) -> list[str]:
         "| planted | ended | found | truth held | server starts | s |",
         "|---|---|---|---|---|---|",
     ]
-    truth = 1 / planted.factor
-    what = f"{names[planted.place - 1]} → {names[planted.place]}, throughput × {truth:.4f}"
+    truth = planted.factor
+    what = f"{names[planted.place - 1]} → {names[planted.place]}, TPOT × {truth:.4f}"
     head = (folder / "found.md").read_text(encoding="utf-8") if (folder / "found.md").exists() else ""
     size = re.search(r"changed by ([+-][\d.]+) % \(([+-][\d.]+) % to ([+-][\d.]+) %\) from (\S+) to (\S+)", head)
     ended = {0: "nothing to bisect", 1: "worse", 4: "undecided"}.get(code, f"exit code {code}")
@@ -133,7 +133,7 @@ def main() -> int:
     words.add_argument("--versions", type=int, default=8)
     words.add_argument("--place", type=int, help="the first slow version, from 2 on (default: drawn by --seed)")
     words.add_argument("--factor", type=float, default=1.09)
-    words.add_argument("--requests", type=int, default=8, help="of each server start")
+    words.add_argument("--requests", type=int, default=4, help="of each server start")
     words.add_argument("--minutes", type=float, default=14.0, help="most; what was measured is kept")
     words.add_argument("--seed", type=int, default=6)
     words.add_argument("--out", type=Path, default=Path("planted"), help="folder; the same again goes on")

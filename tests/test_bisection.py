@@ -13,6 +13,7 @@ from dataclasses import replace
 import pytest
 
 import stored
+from bisect_command import RUN
 from enginebench.bisection import asked
 from enginebench.bisection.seen import differences, seen
 from enginebench.errors import UserError
@@ -22,16 +23,6 @@ from scripted_engine import __file__ as SCRIPTED
 from scripted_night import GRID, ScriptedNight, until
 
 ONE = GRID.replace("[1, 2]", "[2]").replace("repeats: 3", "repeats: 1") + "quality: {items: 0}\n"
-RUN = """
-import sys
-from enginebench import attempts
-from enginebench.analysis import starts
-from enginebench.cli import main
-# Neither another test on this machine nor the client's calibration is what is tested here.
-starts.SPOILT = frozenset()
-attempts.calibrate = lambda *_: None
-sys.exit(main(sys.argv[1:]))
-"""
 METRIC = "tpot_mean_ns"
 
 
@@ -218,16 +209,15 @@ def test_too_few_blocks_are_refused(tmp_path):
     assert (code, errors) == (2, "--blocks 1: decides nothing; allow 4 or more\n")
 
 
-def turn(name, arm, block, tpot_ns, *, marks=(), quality=None):
+def turn(name, arm, block, tpot_ns, *, marks=()):
     """A server start of a comparison."""
     job = stored.a_job(version=arm, start=block)
     one = stored.a_trial(f"{name}-{arm}-{block}", [stored.a_run(marks=marks, tpot_mean_ns=tpot_ns)], job=job)
     attempt = replace(one.attempt, comparison=Turn(name=name, arm=arm, block=block))
-    return replace(one, attempt=attempt, quality=quality)
+    return replace(one, attempt=attempt)
 
 
 def test_what_the_store_has_of_a_pair(tmp_path):
-    wrong = stored.a_quality(passed=False, reasons=("33 of 50",))
     store = stored.a_store(
         tmp_path,
         *(turn("pair", arm, block, ns) for arm, block, ns in (("v1", 0, 10.0), ("v2", 0, 11.0), ("v2", 1, 12.0))),
@@ -243,7 +233,9 @@ def test_what_the_store_has_of_a_pair(tmp_path):
     assert found.trials == {"v1": "pair-v1-3", "v2": "pair-v2-2"}
     # A curve of two loads, of which a start has one, gives nothing.
     assert not seen(store, "pair", ("v1", "v2"), METRIC, 2).logs
-    store = stored.a_store(tmp_path / "more", turn("pair", "v1", 0, 10.0), turn("pair", "v2", 0, 10.0, quality=wrong))
+    store = stored.a_store(
+        tmp_path / "more", turn("pair", "v1", 0, 10.0), turn("pair", "v2", 0, 10.0, marks=("failed_quality",))
+    )
     found = seen(store, "pair", ("v1", "v2"), METRIC, 1)
     assert (found.logs, found.blocks, found.wrong) == ({}, 1, frozenset({"v2"}))
 

@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     _places(again, "store", "cache")
     _bench(command("bench", "measure the server at a URL; options as those of `vllm bench serve`"))
     _compare(command("compare", "hold slice B of what is stored against slice A: better, worse, or no change"))
-    _bisect(command("bisect", "find between which two neighbours of a list of versions a figure changed"))
+    _bisect(command("bisect", "find the two versions between which a figure changed"))
     noisy = command("noise", "tell which part of the noise comes from requests, repeats, starts, nights, hosts")
     noisy.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value")
     noisy.add_argument("--metric", action="append", metavar="NAME", help="instead of throughput, mean TTFT and TPOT")

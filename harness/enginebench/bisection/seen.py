@@ -37,7 +37,7 @@ class PairSeen:
 def seen(store: Store, comparison: str, versions: tuple[str, str], metric: str, points: int) -> PairSeen:
     """What `comparison` has of two versions so far; `points` is how many loads the curve has."""
     runs = store.runs(columns=(*_COLUMNS, metric), comparison=comparison).sort_values(["started_utc", "run"])
-    measured = [set(runs.loc[runs["arm"] == version, "block"]) for version in versions]
+    measured = [set(map(int, runs.loc[runs["arm"] == version, "block"])) for version in versions]
     answered = runs["marks"].map(lambda marks: FAILED in marks).astype(bool)
     figures = _turns(runs, metric, points)
     return PairSeen(
