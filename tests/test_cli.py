@@ -29,6 +29,10 @@ OPTIONS = {
         *("a", "b", "--metric", "--margin", "--markdown", "--junit", "--store"),
         *("--run", "--blocks", "--again", "--site", "--cache"),
     },
+    "bisect": {
+        *("grid", "--versions", "--range", "--pre", "--where", "--metric", "--margin", "--blocks"),
+        *("--dry-run", "--markdown", "--site", "--store", "--cache"),
+    },
     "noise": {"--where", "--metric", "--store"},
     "results": {"action"},
     "results points": {"--where", "--store"},

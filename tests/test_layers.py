@@ -27,7 +27,7 @@ ORDER = (
     ("analysis", "importers", "convert"),
     ("attempts",),
     ("progress", "interleave"),
-    ("night",),
+    ("night", "bisection"),
     ("reproduce",),
     ("report",),
     ("bench",),

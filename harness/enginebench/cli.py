@@ -53,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
     _places(again, "store", "cache")
     _bench(command("bench", "measure the server at a URL; options as those of `vllm bench serve`"))
     _compare(command("compare", "hold slice B of what is stored against slice A: better, worse, or no change"))
+    _bisect(command("bisect", "find the two versions between which a figure changed"))
     noisy = command("noise", "tell which part of the noise comes from requests, repeats, starts, nights, hosts")
     noisy.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="only runs with this value")
     noisy.add_argument("--metric", action="append", metavar="NAME", help="instead of throughput, mean TTFT and TPOT")
@@ -169,6 +170,23 @@ def _compare(one: argparse.ArgumentParser) -> None:
     one.add_argument("--site", type=Path, help="with --run: where to measure (default: runners/local.yaml)")
     one.epilog = "Exit code: 0 nothing is worse, 1 something is, 4 not enough runs to tell, or not comparable."
     _places(one, "store", "cache")
+
+
+def _bisect(one: argparse.ArgumentParser) -> None:
+    one.add_argument("grid", type=Path, help="of its curves one is followed")
+    which = one.add_mutually_exclusive_group(required=True)
+    which.add_argument("--versions", metavar="LIST|FILE", help="from the good one on: 0.30.0,0.31.0, or a line each")
+    which.add_argument("--range", metavar="LOW..HIGH", help="all that the package index has, with both ends")
+    one.add_argument("--pre", action="store_true", help="with --range: nightly builds and candidates too")
+    one.add_argument("--where", action="append", default=[], metavar="KEY=VALUE", help="which curve, as workload=NAME")
+    rate = "output_tps_per_accelerator"
+    one.add_argument("--metric", default=rate, metavar="NAME", help=f"what is followed (default: {rate})")
+    one.add_argument("--margin", default="2%", metavar="SHARE", help="a smaller difference does not matter (2%%)")
+    one.add_argument("--blocks", type=int, default=40, metavar="N", help="most of a pair, one start of each (40)")
+    one.add_argument("--dry-run", action="store_true", help="only tell the versions, the first pair and the time")
+    one.add_argument("--markdown", type=Path, metavar="FILE", help="write it for an issue")
+    one.epilog = "Exit code: 0 nothing is worse, 1 a pair is named as worse, 4 undecided. The same command goes on."
+    _places(one, "site", "store", "cache")
 
 
 def _changes(one: argparse.ArgumentParser) -> None:

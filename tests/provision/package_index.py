@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+JSON = "application/vnd.pypi.simple.v1+json"
 
 
 class Index:
@@ -21,10 +24,12 @@ class Index:
         self.reached = threading.Event()
         """Set as soon as such a path was asked for."""
         self.let_go = threading.Event()
+        self.uploaded: dict[str, str] = {}
+        """Wheel to when it came, `2026-11-24T01:02:03Z`; with any, lists are JSON for those who take it."""
         self.url = ""
 
-    def answer(self, path: str) -> bytes | None:
-        """The body for `path`; null for what is not there."""
+    def answer(self, path: str, form: str) -> bytes | None:
+        """The body for `path`, a list in this form; null for what is not there."""
         self.requests.append(path)
         if self.held and path.endswith(self.held):
             self.reached.set()
@@ -34,6 +39,12 @@ class Index:
             return (self.folder / name).read_bytes()
         start = f"{name.replace('-', '_')}-"
         wheels = [wheel.name for wheel in self.folder.glob("*.whl") if wheel.name.startswith(start)]
+        if wheels and form == JSON:
+            files = [
+                {"filename": one, "url": f"/files/{one}", "hashes": {}, "upload-time": self.uploaded.get(one)}
+                for one in wheels
+            ]
+            return json.dumps({"meta": {"api-version": "1.1"}, "name": name, "files": files}).encode()
         links = "".join(f'<a href="/files/{wheel}">{wheel}</a>' for wheel in wheels)
         return f"<!DOCTYPE html><html><body>{links}</body></html>".encode() if wheels else None
 
@@ -45,10 +56,12 @@ def serving(folder: Path) -> Iterator[Index]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = index.answer(self.path)
+            takes = JSON in self.headers.get("Accept", "") and index.uploaded
+            listed = JSON if takes else "text/html"
+            body = index.answer(self.path, listed)
             try:
                 self.send_response(200 if body is not None else 404)
-                self.send_header("Content-Type", "text/html" if "/simple/" in self.path else "application/zip")
+                self.send_header("Content-Type", listed if "/simple/" in self.path else "application/zip")
                 self.send_header("Content-Length", str(len(body or b"")))
                 self.end_headers()
                 self.wfile.write(body or b"")

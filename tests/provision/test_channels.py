@@ -181,3 +181,38 @@ def test_nights_that_ask_at_once_take_turns_and_find_the_same(asked, nightly, ca
 
 def test_a_vendor_without_a_build_is_left_to_the_plan(asked):
     assert asked("two@latest", vendor="tpu")["two@latest"].version == "2.0"
+
+
+@pytest.fixture
+def exactly(asked, tmp_path, cache):
+    """That version of the engine, by `channels.exact`."""
+
+    def ask(version, vendor="cpu"):
+        return channels.exact(version, tmp_path / "engines" / "two.yaml", vendor, cache, print, "--versions")
+
+    return ask
+
+
+def test_an_exact_version_is_as_listed_or_resolved_as_a_channel_is(exactly, asked, shelf, cache):
+    assert exactly("1.0") == asked("two@1.0")["two@1.0"]
+    for version in ("1.5", "2.1"):
+        wheel(shelf, version, "torch", "helper", "cuda-part")
+    assert pins(exactly("1.5")) == ("an-engine==1.5", "helper==1.0", "torch==1.0+cpu")
+    assert exactly("2.1") == asked("two@latest")["two@latest"]
+    prepared = prepare(exactly("1.5").builds["cpu"].provision, cache, print)
+    assert "an-engine==1.5" in prepared.installed
+
+
+def test_an_exact_nightly_build_comes_from_the_nightly_index(exactly, nightly, cache):
+    for build in ("2.2.dev6", "2.2.dev7"):
+        wheel(nightly.folder, build, "torch", "helper")
+    assert "an-engine==2.2.dev6" in prepare(exactly("2.2.dev6").builds["cpu"].provision, cache, print).installed
+
+
+def test_an_exact_version_that_cannot_be_had_is_one_line(exactly):
+    with pytest.raises(UserError, match=r"^--versions: `two@1\.7` can.t be resolved: uv pip failed: .*; name a"):
+        exactly("1.7")
+    with pytest.raises(UserError, match=r"^--versions: `two` has no build for tpu; name another engine$"):
+        exactly("1.7", "tpu")
+    with pytest.raises(UserError, match=r"^--versions: `two@1.7` has no channels on nvidia; name an exact version$"):
+        exactly("1.7", "nvidia")

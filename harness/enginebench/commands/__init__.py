@@ -181,6 +181,13 @@ def compare(options: argparse.Namespace) -> int:
     return interleaved.compare(options) if options.run else comparing.compare(options)
 
 
+def bisect(options: argparse.Namespace) -> int:
+    """`enginebench bisect GRID`: 1 if a pair is named that got worse."""
+    from enginebench.commands import bisecting
+
+    return bisecting.bisect(options)
+
+
 def noise(options: argparse.Namespace) -> int:
     """`enginebench noise`."""
     from enginebench.commands import comparing

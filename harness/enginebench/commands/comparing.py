@@ -40,8 +40,8 @@ class Asked:
 
     def __init__(self, options: argparse.Namespace, metrics: Sequence[str]) -> None:
         """`metrics` unless others are asked for."""
-        self.metrics = _metrics(options.metric or metrics)
-        self.margin = _share(options.margin)
+        self.metrics = metrics_of(options.metric or metrics)
+        self.margin = share_of(options.margin)
         self._markdown: Path | None = options.markdown
         self._junit: Path | None = options.junit
         for path in filter(None, (self._markdown, self._junit)):
@@ -70,7 +70,7 @@ def noise(options: argparse.Namespace) -> int:
     from enginebench.commands.stored import chosen_runs
     from enginebench.report.noise import show_noise
 
-    metrics = _metrics(options.metric or NOISY)
+    metrics = metrics_of(options.metric or NOISY)
     runs = chosen_runs(options)
     first = runs.drop_duplicates("series")
     words = first["model"] + " " + first["engine_kind"] + " " + first["precision"] + " " + first["parallelism"]
@@ -82,7 +82,8 @@ def noise(options: argparse.Namespace) -> int:
     return 0 if found else 4
 
 
-def _metrics(names: Sequence[str]) -> Sequence[str]:
+def metrics_of(names: Sequence[str]) -> Sequence[str]:
+    """The same names, all of which are metrics; raises UserError."""
     from enginebench.metrics import METRICS
 
     unknown = [name for name in names if name not in METRICS]
@@ -111,11 +112,12 @@ def _slice(words: str) -> Slice:
     return Slice(words=words, wanted=wanted)
 
 
-def _share(words: str) -> float:
+def share_of(words: str, option: str = "--margin") -> float:
+    """The share that is written as `2%` or `0.02`; raises UserError naming the option."""
     try:
         share = float(words.removesuffix("%")) / (100 if words.endswith("%") else 1)
     except ValueError:
         share = -1.0
     if not 0 < share < 1:
-        raise mistake(f"--margin {words}", "is no share between 0 and 1", "write it as 2%")
+        raise mistake(f"{option} {words}", "is no share between 0 and 1", "write it as 2%")
     return share

@@ -32,6 +32,7 @@ __all__ = [
     "Rates",
     "ResolvedGrid",
     "Site",
+    "engine_files",
     "engine_versions",
     "hardware",
     "models",
@@ -164,6 +165,11 @@ def _folder(grid: Path, kind: str) -> Mapping[str, Path]:
     """Files a grid may name: beside it (`…/grids/x.yaml` sees `…/models`), then those that ship."""
     own = grid.resolve().parent.parent / kind if grid.resolve().parent.name == "grids" else grid.parent / kind
     return {**shipped(kind), **{path.stem: path for path in sorted(own.glob("*.yaml"))}}
+
+
+def engine_files(grid: Path) -> Mapping[str, Path]:
+    """Name to file of every engine that a grid at this place may name."""
+    return _folder(grid, "engines")
 
 
 def read_grid(path: Path) -> ResolvedGrid:

@@ -200,6 +200,12 @@ class _Session:
         return tuple(key for key in attempt.runs if key not in stored)
 
 
+def standing(arms: Sequence[Arm], store: Store, fresh_hours: float = FRESH_HOURS) -> str | None:
+    """The name of the comparison of these arms that would be gone on with; null: none would."""
+    name, old = _name(arms, store, fresh_hours, again=False)
+    return name if old else None
+
+
 def _name(arms: Sequence[Arm], store: Store, fresh_hours: float, again: bool) -> tuple[str, bool]:
     """The name of the comparison to go on with, or of a new one; and whether it is an old one.
 

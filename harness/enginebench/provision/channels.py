@@ -1,11 +1,17 @@
-"""`ENGINE@latest`, `ENGINE@nightly`: which version that is now, and the pins of its environment, both from uv."""
+"""Versions that an engine's file does not list: which one `ENGINE@latest` is now, and the pins of its environment.
+
+Both from uv, the installer.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+
+from packaging.version import Version
 
 from enginebench import config
 from enginebench.config import Channel, ResolvedGrid
@@ -24,33 +30,74 @@ def follow(resolved: ResolvedGrid, vendor: Vendor, cache: Path, say: Callable[[s
     return replace(resolved, engines={**resolved.engines, **found}, channels={})
 
 
+def exact(version: str, file: Path, vendor: Vendor, cache: Path, say: Callable[[str], None], place: str) -> Engine:
+    """That version of the engine in `file`: as listed there, else with pins as like the newest listed one's as can be.
+
+    Raises UserError, which names `place`, for a version that is to be had in neither way.
+    """
+    if version in config.engine_versions(file):
+        return config.read_engine(file, version)
+    newest = config.read_engine(file)
+    words = f"{newest.name}@{version}"
+    if vendor not in newest.builds:
+        raise mistake(place, f"`{newest.name}` has no build for {vendor}", "name another engine")
+    rule, provision = _ways(words, newest, vendor, place)
+    if rule.nightly_index is not None and Version(version).is_prerelease:
+        provision = _with_index(provision, rule.nightly_index)
+    with _told(words, file, place), only_builder(cache / "channels" / rule.distribution, say):
+        return _resolved(rule, version, file, vendor, provision, cache / "channels")
+
+
+def distribution(engine: Engine, vendor: Vendor, place: str) -> Channels:
+    """How the engine's distribution is asked for; raises UserError where it is got in another way."""
+    return _ways(engine.name, engine, vendor, place)[0]
+
+
 def _engine(
     words: str, channel: Channel, newest: Engine, vendor: Vendor, cache: Path, say: Callable[[str], None]
 ) -> Engine:
-    build = newest.builds.get(vendor)
-    if build is None:
+    if vendor not in newest.builds:
         # The plan skips it with that reason.
         return newest
-    provision, rule = build.provision, build.channels
-    if not isinstance(provision, VenvProvision) or rule is None:
-        raise mistake(channel.place, f"`{words}` has no channels on {vendor}", "name an exact version")
+    rule, provision = _ways(words, newest, vendor, channel.place)
     if channel.kind == "nightly":
         if rule.nightly_index is None:
             raise mistake(channel.place, f"`{words}` has no nightly index on {vendor}", "name an exact version")
-        indexes = " ".join(filter(None, (rule.nightly_index, provision.extra_index)))
-        provision = replace(provision, extra_index=indexes)
+        provision = _with_index(provision, rule.nightly_index)
     work = cache / "channels"
+    # Two nights at once would write to the same files, and keep what only one of them had asked for.
+    with _told(words, channel.file, channel.place), only_builder(work / rule.distribution, say):
+        version = _newest(rule, channel, work)
+        if version in config.engine_versions(channel.file):
+            return config.read_engine(channel.file, version)
+        return _resolved(rule, version, channel.file, vendor, provision, work)
+
+
+def _ways(words: str, engine: Engine, vendor: Vendor, place: str) -> tuple[Channels, VenvProvision]:
+    build = engine.builds[vendor]
+    if not isinstance(build.provision, VenvProvision) or build.channels is None:
+        raise mistake(place, f"`{words}` has no channels on {vendor}", "name an exact version")
+    return build.channels, build.provision
+
+
+def _with_index(provision: VenvProvision, index: str) -> VenvProvision:
+    return replace(provision, extra_index=" ".join(filter(None, (index, provision.extra_index))))
+
+
+@contextmanager
+def _told(words: str, file: Path, place: str) -> Iterator[None]:
+    """Make a mistake of what uv could not do."""
     try:
-        # Two nights at once would write to the same files, and keep what only one of them had asked for.
-        with only_builder(work / rule.distribution, say):
-            version = _newest(rule, channel, work)
-            if version in config.engine_versions(channel.file):
-                return config.read_engine(channel.file, version)
-            pins = _pins(rule, version, provision, work)
+        yield
     except TrialError as error:
-        remedy = f"name a version that {channel.file.name} lists, or list this one there with pins"
-        raise mistake(channel.place, f"`{words}` can't be resolved: {error}", remedy) from None
-    engine = config.read_engine(channel.file, version, {vendor: pins})
+        remedy = f"name a version that {file.name} lists, or list this one there with pins"
+        raise mistake(place, f"`{words}` can't be resolved: {error}", remedy) from None
+
+
+def _resolved(rule: Channels, version: str, file: Path, vendor: Vendor, provision: VenvProvision, work: Path) -> Engine:
+    """A version that the engine's file does not list, with this vendor's build alone."""
+    work.mkdir(parents=True, exist_ok=True)
+    engine = config.read_engine(file, version, {vendor: _pins(rule, version, provision, work)})
     build = engine.builds[vendor]
     assert isinstance(build.provision, VenvProvision)
     build = replace(build, provision=replace(build.provision, extra_index=provision.extra_index))

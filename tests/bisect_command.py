@@ -1,0 +1,13 @@
+"""`enginebench bisect` in a process of its own, on a machine where other tests run too."""
+
+RUN = """
+import sys
+from enginebench import attempts
+from enginebench.analysis import starts
+from enginebench.cli import main
+# Neither another test on this machine nor the client's calibration is what is tested here.
+starts.SPOILT = frozenset()
+attempts.calibrate = lambda *_: None
+sys.exit(main(sys.argv[1:]))
+"""
+"""What Python runs, with the command's words as arguments."""
