@@ -78,7 +78,7 @@ class Intervals:
 
 
 def intervals(
-    values: NDArray[np.float64], points: NDArray[np.int64], starts: NDArray[np.int64], count: int, level: float = 0.95
+    values: NDArray[np.float64], points: NDArray[Any], starts: NDArray[Any], count: int, level: float = 0.95
 ) -> Intervals:
     """`interval` of `count` points at once: `values` of which none is NaN, with the number of the point and of the
     server start that each is of; a start's number is of one point alone."""

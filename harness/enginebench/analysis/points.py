@@ -43,7 +43,7 @@ _KEPT = (
 )
 FAILED = "failed_quality"
 """Mark of runs whose server gave wrong answers."""
-Codes: TypeAlias = NDArray[np.int64]
+Codes: TypeAlias = NDArray[np.integer[Any]]
 Mask: TypeAlias = NDArray[np.bool_]
 _GATE = ("quality_passed", "quality_score", "quality_reasons", "quality_lm_eval")
 _TOLD = ["starts", "repeats", "left_out", "marked", "marks", "varies", "trials", "invalid", "invalid_reasons"]
