@@ -48,6 +48,8 @@ Mask: TypeAlias = NDArray[np.bool_]
 _GATE = ("quality_passed", "quality_score", "quality_reasons", "quality_lm_eval")
 _TOLD = ["starts", "repeats", "left_out", "marked", "marks", "varies", "trials", "invalid", "invalid_reasons"]
 _TOLD += [FAILED, *_GATE]
+POINT = (*KEY, *_KEPT, *_TOLD)
+"""Columns of a point beside its figures."""
 
 
 def summarise_points(runs: pd.DataFrame, metrics: Sequence[str] | None = None) -> pd.DataFrame:

@@ -1,13 +1,19 @@
-"""Write the dashboard's folder: pages, chart library, data for pages and for scripts."""
+"""Write the dashboard's folder: the pages' files, the data in pieces, tables for scripts."""
 
 from __future__ import annotations
 
-import json
 import shutil
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from enginebench import assets
-from enginebench.site.data import collect
+from enginebench.metrics import METRICS
+from enginebench.records import plain
+from enginebench.report import MEANINGS
+from enginebench.site.chunks import Chunks
+from enginebench.site.points import all_points, for_scripts, write_points
+from enginebench.site.trials import write_trials
 from enginebench.store import Store
 
 
@@ -15,23 +21,15 @@ def build(store: Store, out: Path) -> Path:
     """Build the dashboard of `store` in `out`; gives its `index.html`.
 
     Built aside and swapped in, so that a crash leaves the old one: under its name or, between the two renames, as
-    `<out>.old`, which the next build puts back first. The chart library is plotly.js as the `plotly`
-    package carries it: kept by others, self-contained, with intervals, zoom and log scales built in.
+    `<out>.old`, which the next build puts back first.
     """
-    import plotly
-
     aside, old = out.with_name(out.name + ".making"), out.with_name(out.name + ".old")
     if old.exists() and not out.exists():
         old.rename(out)  # the last build was killed between its two renames
     shutil.rmtree(aside, ignore_errors=True)
-    aside.mkdir(parents=True)
-    for name in ("index.html", "app.js", "style.css"):
-        shutil.copyfile(assets.root() / "dashboards" / name, aside / name)
-    shutil.copyfile(Path(plotly.__file__).parent / "package_data" / "plotly.min.js", aside / "plotly.min.js")
-    text = json.dumps(collect(store), sort_keys=True, allow_nan=False)
-    (aside / "data.json").write_text(text, encoding="utf-8")
-    # A page opened from disk may not fetch a file, but it may load a script.
-    (aside / "data.js").write_text(f"window.ENGINEBENCH = {script_safe(text)};\n", encoding="utf-8")
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(assets.root() / "dashboards", aside, ignore=shutil.ignore_patterns(".*", "README.md"))
+    write_data(store, aside / "data")
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():
         out.rename(old)
@@ -40,6 +38,23 @@ def build(store: Store, out: Path) -> Path:
     return out / "index.html"
 
 
-def script_safe(text: str) -> str:
-    """JSON that no browser can take for the end of a script."""
-    return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
+def write_data(store: Store, folder: Path) -> None:
+    """Make all pieces of data, `index` last: it is what every page loads first, and names the others."""
+    folder.mkdir(parents=True)
+    chunks = Chunks(folder)
+    runs = store.runs()
+    points = all_points(runs, store)
+    index: dict[str, Any] = {
+        "format": "enginebench.site/1",
+        "store": store.url,
+        "built_utc": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "newest_utc": None if runs.empty else runs["started_utc"].max().isoformat(),
+        "metrics": {name: plain(metric) for name, metric in METRICS.items()},
+        "meanings": dict(MEANINGS),
+        "models": write_points(points, chunks),
+        "nights": write_trials(store, chunks, dict(zip(runs["run"], runs["invalid"], strict=True))),
+    }
+    scripts = for_scripts(points)
+    scripts.to_parquet(folder / "points.parquet", index=False)
+    scripts.to_csv(folder / "points.csv", index=False)
+    chunks.write("index", index)

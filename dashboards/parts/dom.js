@@ -1,0 +1,106 @@
+"use strict";
+// Pieces of a page. Text from the store goes in as text, never as markup.
+(() => {
+  // element("td", "text", "class") or element("a", [children], { href }).
+  EB.element = (name, content, attributes) => {
+    const made = document.createElement(name);
+    if (Array.isArray(content)) made.append(...content.filter((one) => one !== null && one !== undefined));
+    else if (content instanceof Node) made.append(content);
+    else if (content !== undefined && content !== null) made.textContent = content;
+    if (typeof attributes === "string") made.className = attributes;
+    else for (const [key, value] of Object.entries(attributes ?? {})) {
+      if (key.startsWith("on")) made[key] = value;
+      else if (value !== null && value !== undefined && value !== false) made.setAttribute(key, value === true ? "" : value);
+    }
+    return made;
+  };
+  const element = EB.element;
+
+  // A link to a page with its view.
+  EB.link = (text, page, view = {}) => element("a", text, { href: EB.address(page, view) });
+
+  // Label and <select>; `options` are values or [value, label]. A value that is no option becomes the first one.
+  EB.select = (view, key, label, options, all) => {
+    const pairs = [...(all ? [["", all]] : []), ...options.map((one) => (Array.isArray(one) ? one : [one, one]))];
+    const box = element("select", pairs.map(([value, text]) => element("option", text ?? EB.missing, { value: value ?? "" })), { name: key });
+    const given = view.get(key);
+    box.value = pairs.some(([value]) => value === given) ? given : pairs[0]?.[0] ?? "";
+    box.onchange = () => view.set({ [key]: box.value });
+    return element("label", [label + " ", box]);
+  };
+  // Several of many, as checkboxes in a box that opens; none checked means all.
+  EB.several = (view, key, label, options) => {
+    const chosen = new Set(view.list(key));
+    const told = () => `${label}: ${chosen.size ? [...chosen].join(", ") : "all"}`;
+    const summary = element("summary", told());
+    const boxes = options.map((value) => {
+      const box = element("input", null, { type: "checkbox", value });
+      box.checked = chosen.has(value);
+      box.onchange = () => { if (box.checked) chosen.add(value); else chosen.delete(value); summary.textContent = told(); view.set({ [key]: [...chosen] }); };
+      return element("label", [box, " " + value]);
+    });
+    return element("details", [summary, element("div", boxes, "choices")], { class: "several" });
+  };
+  EB.check = (view, key, label) => {
+    const box = element("input", null, { type: "checkbox", name: key });
+    box.checked = view.get(key) === "1";
+    box.onchange = () => view.set({ [key]: box.checked ? "1" : "" });
+    return element("label", [box, " " + label]);
+  };
+  EB.input = (view, key, label, attributes = {}) => {
+    const box = element("input", null, { name: key, type: "number", step: "any", ...attributes });
+    box.value = view.get(key) ?? "";
+    box.onchange = () => view.set({ [key]: box.value });
+    return element("label", [label + " ", box]);
+  };
+
+  // A table from columns {name, of, number, cell} and rows: sorted by a click on a head, told to a screen reader by its caption.
+  EB.table = (caption, columns, rows, { sort = null, most = 500, csv = null } = {}) => {
+    const body = element("tbody"), head = element("tr"), note = element("p", null, "note");
+    let by = sort, down = false, shown = most;
+    const value = (row, column) => { const found = column.of(row); return found === undefined ? null : found; };
+    const fill = () => {
+      const column = columns.find((one) => one.name === by);
+      const order = column ? [...rows].sort((a, b) => {
+        const [u, v] = [value(a, column), value(b, column)];
+        return (u === v ? 0 : u === null ? 1 : v === null ? -1 : u < v ? -1 : 1) * (down && u !== null && v !== null ? -1 : 1);
+      }) : rows;
+      body.replaceChildren(...order.slice(0, shown).map((row) => element("tr", columns.map((one) => {
+        const cell = element(one.head ? "th" : "td", one.cell ? one.cell(row) : EB.figure(value(row, one)), { class: one.number ? "n" : null, scope: one.head ? "row" : null });
+        if (one.hint) { const hint = one.hint(row); if (hint) cell.title = hint; }
+        return cell;
+      }))));
+      for (const cell of head.children) {
+        const mine = cell.dataset.name === by;
+        cell.setAttribute("aria-sort", mine ? (down ? "descending" : "ascending") : "none");
+      }
+      const left = rows.length - Math.min(shown, rows.length);
+      note.replaceChildren(...(left ? [`${EB.counted(rows.length, "row")}, ${shown} shown. `, element("button", "Show all", { type: "button", onclick: () => { shown = rows.length; fill(); } })] : []));
+    };
+    for (const one of columns) {
+      const button = element("button", one.name, { type: "button", onclick: () => { down = by === one.name && !down; by = one.name; fill(); } });
+      const cell = element("th", button, { scope: "col", class: one.number ? "n" : null });
+      cell.dataset.name = one.name;
+      head.append(cell);
+    }
+    fill();
+    const table = element("table", [element("caption", caption), element("thead", head), body]);
+    const parts = [element("div", table, { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }), note];
+    if (csv) parts.push(element("p", EB.download("CSV", `${csv}.csv`, () => EB.csv(columns, rows)), "tools"));
+    return element("div", parts);
+  };
+  // The rows as CSV: a header with units, every row, nothing rounded away.
+  EB.csv = (columns, rows) => {
+    const field = (found) => { const text = found === null || found === undefined ? "" : String(found); return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text; };
+    return [columns.map((one) => field(one.csv ?? one.name)), ...rows.map((row) => columns.map((one) => field(one.of(row))))].map((line) => line.join(",")).join("\r\n") + "\r\n";
+  };
+  EB.save = (name, blob) => {
+    const link = element("a", null, { href: URL.createObjectURL(blob), download: name });
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  };
+  EB.download = (label, name, made) => element("button", label, { type: "button", onclick: () => EB.save(name, new Blob([made()], { type: "text/csv;charset=utf-8" })) });
+
+  EB.note = (text) => element("p", text, "note");
+  EB.section = (title, ...content) => element("section", [element("h2", title), ...content]);
+})();
