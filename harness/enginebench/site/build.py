@@ -11,6 +11,7 @@ from enginebench import assets
 from enginebench.metrics import METRICS
 from enginebench.records import plain
 from enginebench.report import MEANINGS
+from enginebench.site import rates
 from enginebench.site.chunks import Chunks
 from enginebench.site.points import all_points, for_scripts, write_points
 from enginebench.site.trials import write_trials
@@ -54,6 +55,7 @@ def write_data(store: Store, folder: Path) -> None:
         "models": write_points(points, chunks),
         "nights": write_trials(store, chunks, dict(zip(runs["run"], runs["invalid"], strict=True))),
     }
+    chunks.write("rates", rates.document())
     scripts = for_scripts(points)
     scripts.to_parquet(folder / "points.parquet", index=False)
     scripts.to_csv(folder / "points.csv", index=False)
