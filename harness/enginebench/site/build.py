@@ -1,4 +1,4 @@
-"""Write the dashboard's folder: the pages' files, the data in pieces, tables for scripts."""
+"""Write the dashboard's folder: the pages' files, the data in pieces, the same points as a table for scripts."""
 
 from __future__ import annotations
 
@@ -54,7 +54,5 @@ def write_data(store: Store, folder: Path) -> None:
         "models": write_points(points, chunks),
         "nights": write_trials(store, chunks, dict(zip(runs["run"], runs["invalid"], strict=True))),
     }
-    scripts = for_scripts(points)
-    scripts.to_parquet(folder / "points.parquet", index=False)
-    scripts.to_csv(folder / "points.csv", index=False)
+    for_scripts(points).to_parquet(folder / "points.parquet", index=False)
     chunks.write("index", index)
