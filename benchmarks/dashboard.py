@@ -1,10 +1,10 @@
-"""The dashboard of 50,000 points: how long a build takes, what a first view loads, how long it and a change of view take.
+"""The dashboard of 50,000 points: how long a build takes, what a first view loads, and how long that takes.
 
     python benchmarks/dashboard.py [--rounds 5]
 
 A store of 10,000 trials of five points over 100 nights (`results_store_made.py`), made once and kept in the cache. The
-browser is Chromium without a screen; each round is a context of its own, so nothing is cached. A first view ends when the
-page's own content stands in the document.
+browser is Chromium without a screen; each round is a context of its own, so nothing is cached. A first view ends when
+the page's own content stands in the document.
 """
 
 from __future__ import annotations
@@ -32,14 +32,6 @@ new MutationObserver(() => {
 }).observe(document, { subtree: true, attributes: true, childList: true });
 """
 """Notes when the page stands."""
-CHANGED = """async (change) => {
-  const { page, view } = change, before = performance.now();
-  location.hash = EB.address(page, view);
-  await new Promise((done) => addEventListener("hashchange", done, { once: true }));
-  await EB.drawn?.();
-  await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-  return performance.now() - before;
-}"""
 PAGES = (
     "tonight",
     "frontier",
