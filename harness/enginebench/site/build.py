@@ -1,4 +1,4 @@
-"""Write the dashboard's folder: the pages' files, the data in pieces, tables for scripts."""
+"""Write the dashboard's folder: the pages' files, the data in pieces, the same points as a table for scripts."""
 
 from __future__ import annotations
 
@@ -56,7 +56,5 @@ def write_data(store: Store, folder: Path) -> None:
         "nights": write_trials(store, chunks, dict(zip(runs["run"], runs["invalid"], strict=True))),
     }
     chunks.write("rates", rates.document())
-    scripts = for_scripts(points)
-    scripts.to_parquet(folder / "points.parquet", index=False)
-    scripts.to_csv(folder / "points.csv", index=False)
+    for_scripts(points).to_parquet(folder / "points.parquet", index=False)
     chunks.write("index", index)
