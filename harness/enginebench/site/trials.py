@@ -69,6 +69,7 @@ def document(
         "invalid": sorted({one.words() for one in holding if one.what == result.trial}),
         "quality": plain(result.quality),
         "label": label(result),
+        "model": job.deployment.model.name,
         "repeat_command": f"enginebench reproduce {result.trial} --store {store.url}",
         "server_command": server_command(engine),
         "environment": plain(result.environment),
@@ -80,6 +81,7 @@ def document(
             {
                 "run": run.id,
                 "point": job.points[run.point].label(),
+                "workload": job.points[run.point].workload.name,
                 "load": job.points[run.point].load.label(),
                 "repeat": run.repeat,
                 "started_utc": run.started_utc,
@@ -87,7 +89,11 @@ def document(
                 "marks": list(run.marks),
                 "invalid": invalid.get(run.id, ""),
                 "usage": plain(run.usage),
-                "metrics": {name: number(run.metrics.get(name), METRICS[name].scale) for name in METRICS},
+                "metrics": {
+                    name: number(value, METRICS[name].scale)
+                    for name, value in run.metrics.items()
+                    if value is not None and name in METRICS
+                },
                 "absent": dict(run.absent),
             }
             for run in result.runs

@@ -179,16 +179,20 @@ def chosen(
     return table
 
 
-def batches(place: Place, paths: Sequence[str], where: Mapping[str, str]) -> Iterator[Any]:
-    """As `select`, a piece at a time: rows of long files need not all be in memory."""
-    import pyarrow.dataset as ds
+def matching(place: Place, paths: Sequence[str], where: Mapping[str, str]) -> Iterator[Any]:
+    """As `select`, a row group at a time, and only those in which a row matches: long rows need not all be in memory."""
+    import pyarrow.compute as pc
 
-    for one in opened(place, paths):
-        condition = None
-        for column, value in where.items():
-            equal = ds.field(column) == value
-            condition = equal if condition is None else condition & equal
-        yield from one.to_batches(filter=condition, batch_size=FILE_ROWS, batch_readahead=1, fragment_readahead=1)
+    for path in paths:
+        with as_file(place, path) as file:
+            for index in range(file.num_row_groups):
+                told = file.read_row_group(index, columns=list(where))
+                matches = [pc.equal(told[column], value) for column, value in where.items()]
+                match = matches[0]
+                for one in matches[1:]:
+                    match = pc.and_(match, one)
+                if pc.any(match).as_py():
+                    yield file.read_row_group(index).filter(match)
 
 
 def brought(table: Any, schema: Any) -> Any:

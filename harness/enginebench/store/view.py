@@ -183,8 +183,8 @@ class View:
         for trial, its in self.loose.items():
             if its == night and name in self.files[trial]:
                 yield trial, self.source.read(f"{home(night, trial)}/{name}")
-        for batch in parts.batches(self.place, self.parts("files", night), {"night": night, "name": name}):
-            yield from zip(batch["trial"].to_pylist(), batch["content"].to_pylist(), strict=True)
+        for found in parts.matching(self.place, self.parts("files", night), {"night": night, "name": name}):
+            yield from zip(found["trial"].to_pylist(), found["content"].to_pylist(), strict=True)
 
     def table_name(self, night: str, trial: str, name: Kind) -> str:
         """Where a table of a trial that is in a folder lies."""
