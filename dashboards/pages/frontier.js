@@ -69,7 +69,7 @@
     });
     return [
       element("div", [
-        EB.select(standing, "y", "y", EB.axisOptions.y), EB.select(standing, "x", "over", EB.axisOptions.x), EB.select(standing, "stat", "statistic of speeds and latencies", EB.statistics),
+        EB.select(standing, "y", "y axis", EB.axisOptions.y), EB.select(standing, "x", "x axis", EB.axisOptions.x), EB.select(standing, "stat", "statistic of speeds and latencies", EB.statistics),
         EB.select(standing, "window", "throughput of the", [["steady", "steady window"], ["whole", "whole run"]]), EB.check(view, "ylog", "log y"), EB.check(view, "xlog", "log x"),
       ], "controls"),
       element("div", [
@@ -83,7 +83,7 @@
 
   // ---- what is not there, and why ----
   const sentence = (told) => told.filter(Boolean).join(" ");
-  const counted = (rows, words) => EB.tally(rows.map(words)).map(([word, count]) => `${count.toLocaleString("en")} ${word}`).join(", ");
+  const counted = (rows, words) => EB.tally(rows.map(words)).map(([word, count]) => `${count.toLocaleString("en")}: ${word}`).join(", ");
   const countsOf = (points, { left, kept }, placed, axes, when) => {
     const out = placed.shown.filter((row) => row.out), beaten = placed.shown.filter((row) => !row.out && !row.best), foreign = placed.shown.filter((row) => row.point.tool);
     const whole = axes.span === "steady" && placed.lacking.some((row) => /one of the whole run/.test(row.x.reason + row.y.reason));
@@ -92,7 +92,7 @@
       left.length ? `Filtered out: ${left.join(", ")}.` : "",
       placed.lacking.length ? `Without a figure for an axis: ${counted(placed.lacking, (row) => row.y.reason || row.x.reason)}.${whole ? " Choose throughput of the whole run to see them." : ""}` : "",
       placed.off.length ? `${EB.counted(placed.off.length, "point")} at 0 or less, for which a logarithmic axis has no place.` : "",
-      kept.length && placed.shown.length ? `On the frontier ${placed.shown.filter((row) => row.best).length}, beaten (paler) ${beaten.length}${out.length ? `, kept off it ${out.length}: ${counted(out, (row) => row.out)}` : ""}.` : "",
+      kept.length && placed.shown.length ? `On the frontier ${placed.shown.filter((row) => row.best).length}, beaten (paler) ${beaten.length}${out.length ? `, kept off it ${out.length} (${counted(out, (row) => row.out)})` : ""}.` : "",
       placed.shown.some((row) => EB.hollow(row.point)) ? "Hollow: every run is marked, or the server gave wrong answers." : "",
       foreign.length ? `${foreign.length.toLocaleString("en")} are other tools' figures, one run each (small, without interval), ${axes.mix ? "on one frontier with ours, as asked" : "on a frontier of their own"}.` : "",
       placed.shown.some((row) => row.y.four[1] !== null || row.x.four[1] !== null) ? "Bars: 95 % intervals." : "",
@@ -145,12 +145,12 @@
   async function draw(main, view) {
     if (!EB.index.models.length) { main.append(EB.note("The store has no points: measure a night (`enginebench night`) or import another tool's results (`enginebench import`).")); return null; }
     const [rates] = await Promise.all([EB.load("rates"), ...parts.map(EB.script)]);
-    const controls = element("form", null, { "aria-label": "What is shown", onsubmit: (event) => event.preventDefault() }), prices = element("div"), differences = element("div");
+    const controls = element("form", null, { "aria-label": "What is shown", class: "choose", onsubmit: (event) => event.preventDefault() }), prices = element("div"), differences = element("div");
     const heading = element("h2", "The point", { tabindex: "-1" }), panel = element("section", null, { hidden: true, "aria-label": "The point" }), details = element("div");
     panel.append(heading, element("p", element("button", "Close", { type: "button", onclick: () => view.set({ point: "", trial: "" }) }), "tools"), details);
     const choose = async (row) => { await view.set({ point: row.point.id, trial: "" }); heading.focus(); };
     const chart = EB.chart("frontier", "Frontier", { pick: choose, height: 520 });
-    main.append(controls, prices, chart, differences, panel);
+    main.append(controls, chart, differences, prices, panel);
     let shownPoint = null;
 
     return async function update() {
@@ -159,7 +159,7 @@
       const curves = new Set(placed.shown.map((row) => row.name)).size, by = view.get("by") in groups ? view.get("by") : curves <= MOST_CURVES ? "curve" : "part+engine";
       EB.renew(controls, controlsOf(view, models, when, points, axes, by));
       const priced = Object.values(axes.names).filter(EB.isPriced).length > 0;
-      EB.renew(prices, priced ? [element("details", [element("summary", "Prices and power"), EB.pricingControls(view, rates, selection.kept)], { "data-key": "prices", class: "prices" })] : []);
+      EB.renew(prices, priced ? [EB.section("Prices and power", EB.pricingControls(view, rates, selection.kept))] : []);
       const of = groups[by][1], names = EB.distinct(placed.shown.map((row) => (of ? of(row.point) : row.name)));
       const options = { labelled: placed.shown.length <= MOST_LABELS, nightly: when !== "now" };
       const traces = names.map((name, at) => EB.curves(name ?? EB.missing, placed.shown.filter((row) => (of ? of(row.point) : row.name) === name), axes, EB.style(at), options));

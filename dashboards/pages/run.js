@@ -10,9 +10,9 @@
     const marks = (run) => [...run.marks.map((mark) => EB.index.meanings[mark] ?? mark), ...(run.invalid ? [`invalid: ${run.invalid}`] : [])].join("; ");
     return EB.table(`Runs: ${trial.runs.length}`, [
       { name: "point", of: (run) => run.point, head: true }, { name: "repeat", of: (run) => run.repeat, number: true },
-      { name: "began (UTC)", of: (run) => run.started_utc.slice(0, 19).replace("T", " ") }, { name: "lasted (s)", of: (run) => run.duration_s, number: true },
+      { name: "began (UTC)", of: (run) => run.started_utc.slice(0, 19).replace("T", " "), number: true }, { name: "lasted (s)", of: (run) => run.duration_s, number: true },
       ...told.map((name) => ({ name: EB.title(name), of: (run) => run.metrics[name] ?? null, number: true, hint: (run) => run.absent[name] })),
-      { name: "neighbour (cores)", of: (run) => run.usage?.neighbour_cores ?? null, number: true }, { name: "marks", of: marks }, { name: "run id", of: (run) => run.run },
+      { name: "neighbour (cores)", of: (run) => run.usage?.neighbour_cores ?? null, number: true }, { name: "marks", of: marks, cell: (run) => element("div", marks(run), "note") }, { name: "run id", of: (run) => run.run },
     ], trial.runs, { csv: `runs-${trial.trial}` });
   };
   const absentOf = (trial) => {

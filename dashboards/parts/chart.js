@@ -59,6 +59,7 @@
       shown = next;
       note.textContent = next.note ?? "";
       await EB.script("vendor/plotly-basic.min.js");
+      await attached(plot);
       if (shown !== next) return;
       const traces = next.traces.map((trace) => ({ ...trace, visible: !hidden.has(trace.name) }));
       await Plotly.react(plot, traces, next.layout, { responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false });
@@ -80,6 +81,8 @@
     };
     return box;
   };
+  // A chart that stands nowhere has no width; it is drawn once it is put somewhere, within some seconds.
+  const attached = async (plot) => { for (let frame = 0; !plot.isConnected && frame < 300; frame++) await new Promise(requestAnimationFrame); };
   const glyphs = { circle: "●", square: "■", diamond: "◆", "triangle-up": "▲", cross: "✚", star: "★", hexagon: "⬢", "triangle-down": "▼", pentagon: "⬟" };
   EB.glyph = (symbol) => glyphs[symbol] ?? "—";
   // A data: address as a blob: fetch may be forbidden from a disk.

@@ -103,7 +103,7 @@
     const table = element("table", [element("caption", "Rates in force for the points shown"), element("thead", element("tr", heads.map((name) => element("th", name, { scope: "col" })))), body]);
     const date = EB.input(view, "rates_on", "rates of", { type: "date", step: null });
     return element("div", [
-      element("p", [EB.select(view, "price", "price of a", rates.classes.map((one) => [one, one])), " ", date, " (empty: each night keeps the rates of its day)"], "controls"),
+      element("p", [EB.select({ get: () => chosen.price, set: view.set }, "price", "price of a", rates.classes.map((one) => [one, one])), " ", date, " (empty: each night keeps the rates of its day)"], "controls"),
       element("div", table, { class: "scroll", tabindex: "0", role: "region", "aria-label": "Rates in force" }),
       lacking ? EB.note(`${EB.counted(lacking, "point")} of parts that configs/hardware does not describe: no rate.`) : null,
     ]);

@@ -18,16 +18,17 @@
     ...EB.command("Repeat this trial", trial.repeat_command),
   ];
 
+  const gb = (bytes) => (bytes === null || bytes === undefined ? null : bytes / 1e9);
   EB.environmentOf = (trial) => {
     const list = element("dl");
-    const add = (name, value) => { if (value !== null && value !== undefined && value !== "") list.append(element("dt", name), element("dd", typeof value === "object" ? JSON.stringify(value) : String(value))); };
+    const add = (name, value) => { if (value !== null && value !== undefined && value !== "") list.append(element("dt", name), element("dd", typeof value === "object" ? Object.entries(value).map((one) => one.join(": ")).join("; ") : String(value))); };
     const env = trial.environment;
     add("status", `${trial.status} (reached: ${trial.stage})`);
     add("invalid", trial.invalid.join("; "));
     add("reproduces", trial.reproduces);
     add("began", EB.minute(trial.started_utc));
-    add("machine", `${env.host}, ${env.os}, ${env.cpu}, ${env.cores} cores, ${EB.figure(env.memory_bytes / 1e9)} GB`);
-    for (const [words, count] of EB.tally(env.accelerators.map((one) => `${one.product}, ${EB.figure(one.memory_bytes / 1e9)} GB, driver ${one.driver ?? "none"}`))) add("accelerators", `${count} × ${words}`);
+    add("machine", `${env.host}, ${env.os}, ${env.cpu}, ${env.cores} cores, ${EB.figure(gb(env.memory_bytes))} GB`);
+    for (const [words, count] of EB.tally(env.accelerators.map((one) => `${one.product}, ${EB.figure(gb(one.memory_bytes))} GB, driver ${one.driver ?? "none"}`))) add("accelerators", `${count} × ${words}`);
     add("harness", `enginebench ${env.harness_version}, commit ${env.harness_commit ?? "unknown"}, Python ${env.python}`);
     for (const [name, value] of Object.entries(trial.engine ?? {})) add(name.replaceAll("_", " "), Array.isArray(value) ? value.join("; ") : value);
     add("stages, s", Object.entries(trial.stage_s).map(([name, value]) => `${name} ${value}`).join(", "));
