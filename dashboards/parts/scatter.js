@@ -27,7 +27,7 @@
     }
     return { shown, lacking, off, sets: [...sets.values()] };
   };
-  EB.standing = (row) => (row.out ? `on no frontier: ${row.out}` : row.best ? "on the frontier" : `beaten by ${row.by.name}, ${row.by.point.load}`);
+  EB.standing = (row) => (row.hidden ? `not on the chart: ${row.hidden}` : row.out ? `on no frontier: ${row.out}` : row.best ? "on the frontier" : `beaten by ${row.by.name}, ${row.by.point.load}`);
   // How figures of other tools differ from ours of the same name, on these axes.
   EB.unlikes = (row, axes) => EB.distinct([axes.x, axes.y].map((axis) => {
     const how = axis.unlike(row.point);

@@ -120,6 +120,6 @@
     else parts.push(EB.note(`None: ${details.lack.engine}.`));
     return parts;
   };
-  EB.logOf = (details) => [element("h3", "The end of the server's log"), ...(details.log ?
+  EB.logOf = (details) => [...(details.log ?
     [EB.note(`The last ${details.log.lines.length} of ${EB.counted(details.log.of, "line")}.`), EB.pre(details.log.lines.join("\n"), "The end of the server's log")] : [EB.note(`None: ${details.lack.log}.`)])];
 })();
