@@ -123,6 +123,13 @@
   };
 
   // ---- one point ----
+  // A point that the address names has its details, be it on the chart or not.
+  const named = (id, placed, axes, points) => {
+    const shown = placed.shown.find((row) => row.point.id === id), point = points.find((one) => one.id === id);
+    if (shown || !point) return shown;
+    const row = { point, x: axes.x.of(point), y: axes.y.of(point) };
+    return { ...row, hidden: row.y.reason || row.x.reason || (placed.off.some((one) => one.point === point) ? "a logarithmic axis has no place for it" : "filtered out") };
+  };
   const detailsOf = async (view, row, axes) => {
     const { point } = row, figure = (axis, found) => element("li", `${EB.axisTitle(axis)}: ${EB.figure(found.four[0])} ${EB.interval(found.four)}, n = ${found.four[3]}`);
     const head = [
@@ -172,13 +179,6 @@
       await showPoint(view.get("point"), placed, axes, points);
     };
 
-    // A point that the address names has its details, be it on the chart or not.
-    const named = (id, placed, axes, points) => {
-      const shown = placed.shown.find((row) => row.point.id === id), point = points.find((one) => one.id === id);
-      if (shown || !point) return shown;
-      const row = { point, x: axes.x.of(point), y: axes.y.of(point) };
-      return { ...row, hidden: row.y.reason || row.x.reason || (placed.off.some((one) => one.point === point) ? "a logarithmic axis has no place for it" : "filtered out") };
-    };
     async function showPoint(id, placed, axes, points) {
       const row = named(id, placed, axes, points), asked = row ? JSON.stringify([id, view.get("trial"), EB.axisTitle(axes.x), EB.axisTitle(axes.y), row.x.four, row.y.four, EB.standing(row)]) : null;
       panel.hidden = !id;

@@ -1,4 +1,4 @@
-"""The page of one trial: its commands, environment, failure, quality, runs, distributions, times and log; and why not."""
+"""The page of one trial: commands, environment, failure, quality, runs, distributions, times and log; and why not."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def site(tmp_path_factory):
     store = Store(folder / "store")
     store.ingest(measured(folder))
     store.ingest(finished(folder / "bad", a_trial("bad", failure=f"the server ended {HOSTILE}")))
-    gone = finished(folder / "gone", a_trial("gone", [a_run(0, output_tps_per_accelerator=1.0)], job=a_job(version="2")))
+    gone = finished(
+        folder / "gone", a_trial("gone", [a_run(0, output_tps_per_accelerator=1.0)], job=a_job(version="2"))
+    )
     (gone / "requests.parquet").unlink()
     store.ingest(gone)
     store.invalidate("gone", reason=f"the fan {HOSTILE}", author="Ada")
