@@ -83,7 +83,7 @@
 
   // ---- what is not there, and why ----
   const sentence = (told) => told.filter(Boolean).join(" ");
-  const counted = (rows, words) => EB.tally(rows.map(words)).map(([word, count]) => `${count.toLocaleString("en")}: ${word}`).join(", ");
+  const counted = (rows, words) => EB.tally(rows.map(words)).sort((a, b) => b[1] - a[1]).map(([word, count]) => `${count.toLocaleString("en")}: ${word}`).join(", ");
   const countsOf = (points, { left, kept }, placed, axes, when) => {
     const out = placed.shown.filter((row) => row.out), beaten = placed.shown.filter((row) => !row.out && !row.best), foreign = placed.shown.filter((row) => row.point.tool);
     const whole = axes.span === "steady" && placed.lacking.some((row) => /one of the whole run/.test(row.x.reason + row.y.reason));

@@ -79,7 +79,7 @@ def a_foreign(place, **changes):
 
 
 def everything(folder):
-    """A good curve, a better one that is wrong, a beaten one, a reproduction, invalid ones, an older version, others."""
+    """A good curve, a better one that is wrong, a beaten one, a reproduction, an invalid one, an older one."""
     good = a_curve("good", (100, 50), (300, 40), (600, 20), precision="bf16")
     poor = a_curve("poor", (90, 45), (310, 30), (500, 15), precision="int4")
     reason = f"before the load: KL divergence {HOSTILE}"
@@ -384,7 +384,7 @@ def test_the_table_has_every_point_and_the_csv_units_intervals_and_trials(opened
     page = shown(opened, site)
     page.locator("summary", has_text="The same as a table").click()
     table = page.get_by_role("region", name="Frontier")
-    assert table.locator("tbody tr").count() == 8
+    expect(table.locator("tbody tr")).to_have_count(8)
     assert "wrong answers: before the load: KL divergence <i>too high" in table.inner_text()
     assert page.locator("main i").count() == 0
     with page.expect_download() as saved:
