@@ -6,11 +6,11 @@ import math
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enginebench import config
-from enginebench.analysis.economics import COLUMNS, FIGURES, KINDS, OwnRate, economics
+from enginebench.analysis.economics import COLUMNS, FIGURES, KINDS, OwnRate, economics, priced
 from enginebench.analysis.parts import part_names
 from enginebench.analysis.points import summarise_points
 from enginebench.config import RateRow, Rates
@@ -158,8 +158,9 @@ def test_an_unknown_part_costs_nothing_known():
 
 
 def test_parts_by_name_go_before_products():
-    points = pd.DataFrame([a_point(), a_point() | {"part": "b200"}, a_point() | {"part": "a100"}])
-    assert list(part_names(points)) == ["h100-sxm", "b200", None]
+    named = [{}, {"part": "b200"}, {"part": "a100"}, {"part": "h200"}, {"part": "tpu"}]
+    points = pd.DataFrame([a_point() | one for one in named])
+    assert list(part_names(points)) == ["h100-sxm", "b200", None, "h200-sxm", None]
 
 
 def test_points_of_a_store_keep_their_index():
@@ -168,11 +169,14 @@ def test_points_of_a_store_keep_their_index():
     table = economics(points, RATES)
     assert list(table.columns) == list(COLUMNS)
     assert list(table.index) == [7]
-    joined = points.join(table)
-    assert joined["output_tps_per_accelerator"].notna().all()
+    both = priced(points.assign(part="b200"), RATES)
+    assert list(both["output_tps_per_accelerator"]) == list(points["output_tps_per_accelerator"])
+    assert list(both["part"]) == ["b200"]
+    assert both.columns.is_unique
     assert list(economics(points.iloc[:0], RATES).columns) == list(COLUMNS)
 
 
+@settings(max_examples=30)
 @given(tps=POSITIVE, more=st.floats(1.001, 100), usd=POSITIVE, kw=st.floats(0.01, 100))
 def test_more_throughput_never_costs_more(tps, more, usd, kw):
     rates = Rates(rows={"h100-sxm": (a_row("2026-04-01", usd, kw),)})
@@ -185,6 +189,7 @@ def test_more_throughput_never_costs_more(tps, more, usd, kw):
     assert slow["total_provisioned_tps_per_mw"] * slow["total_provisioned_j_per_token"] == pytest.approx(1e6)
 
 
+@settings(max_examples=30)
 @given(low=POSITIVE, centre=st.floats(1, 10), high=st.floats(1, 10))
 def test_a_figure_lies_in_its_interval(low, centre, high):
     ends = {"": low * centre, "_low": low, "_high": low * centre * high}

@@ -103,14 +103,16 @@ def rates_of(
         raise mistake("rates of another day", f"`{on}` is no date", "write it as 2026-08-01")
     names = part_names(points, parts)
     days = points["night"].astype("str") if on is None else pd.Series(on, index=points.index)
-    known: dict[tuple[Any, str], dict[str, Any]] = {}
-    rows = []
-    for part, day in zip(names, days, strict=True):
-        if (part, day) not in known:
-            found = _own(rates.on(part, price_class, day), part, price_class, (own or {}).get(part))
-            known[part, day] = _row(found, part, day, price_class)
-        rows.append(known[part, day])
-    return pd.DataFrame(rows, index=points.index, columns=[*RATE_COLUMNS, "usd_reason", "kw_reason"])
+    # A part and day stand in thousands of rows: each is looked up once.
+    places: dict[tuple[Any, str], int] = {}
+    taken = [places.setdefault(pair, len(places)) for pair in zip(names, days, strict=True)]
+    rows = [
+        _row(_own(rates.on(part, price_class, day), part, price_class, (own or {}).get(part)), part, day, price_class)
+        for part, day in places
+    ]
+    found = pd.DataFrame(rows, columns=[*RATE_COLUMNS, "usd_reason", "kw_reason"], dtype="object")
+    found = found.astype({"usd_per_accelerator_hour": "float64", "all_in_kw": "float64"})
+    return found.take(taken).set_index(points.index)
 
 
 def _own(found: InForce, part: str | None, price_class: PriceClass, own: OwnRate | None) -> InForce:
@@ -169,7 +171,7 @@ def economics(
     whole_run: bool = False,
     parts: Mapping[str, Hardware] | None = None,
 ) -> pd.DataFrame:
-    """COLUMNS of each point, by its index, so that `points.join(economics(points, rates))` is both.
+    """COLUMNS of each point, by its index; `priced` gives them beside the points.
 
     `points` has `night`, `vendor` and `product` (or `part`), and `{kind}_tps_per_accelerator` with `_low` and `_high`
     as `summarise_points`, `snapshot` and `at_target` give them; what is not there is null. `whole_run` takes
@@ -191,6 +193,12 @@ def economics(
         sheet.rising(f"{kind}_measured_j_per_token", pd.Series(1.0, index=points.index), energy, unknown)
         sheet.falling(f"{kind}_measured_tps_per_mw", pd.Series(MILLION, index=points.index), energy, unknown)
     return pd.concat([found[list(RATE_COLUMNS)], sheet.frame()], axis=1)[list(COLUMNS)]
+
+
+def priced(points: pd.DataFrame, rates: Rates, **asked: Any) -> pd.DataFrame:
+    """The points with `economics` beside them, which takes what is `asked`; its columns go before others of a name."""
+    found = economics(points, rates, **asked)
+    return pd.concat([points.drop(columns=[name for name in found if name in points]), found], axis=1)
 
 
 _Ends = tuple[pd.Series, pd.Series, pd.Series]
@@ -245,8 +253,9 @@ class _Sheet:
         known = reason == ""
         for end, column in zip(("", "_low", "_high"), ends, strict=True):
             self._columns[f"{name}{end}"] = column.where(known)
-        for at in np.flatnonzero(~known):
-            self._absent[at][name] = str(reason.iloc[at])
+        words = reason.to_numpy()
+        for at in np.flatnonzero(~known.to_numpy()):
+            self._absent[at][name] = str(words[at])
 
     def frame(self) -> pd.DataFrame:
         """All of them, and `absent`."""
