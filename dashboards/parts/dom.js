@@ -28,16 +28,16 @@
     box.onchange = () => view.set({ [key]: box.value });
     return element("label", [label + " ", box]);
   };
-  // Several of many, as checkboxes in a box that opens; none checked means all.
-  EB.several = (view, key, label, options) => {
-    const chosen = new Set(view.list(key));
-    const told = () => `${label}: ${chosen.size ? [...chosen].join(", ") : "all"}`;
+  // Several of many, as checkboxes in a box that opens; none checked means all, or what `none` says. `options` as of EB.select.
+  EB.several = (view, key, label, options, none = "all") => {
+    const chosen = new Set(view.list(key)), words = new Map(options.map((one) => (Array.isArray(one) ? one : [one, one])));
+    const told = () => `${label}: ${chosen.size ? [...chosen].map((value) => words.get(value) ?? value).join(", ") : none}`;
     const summary = element("summary", told());
-    const boxes = options.map((value) => {
+    const boxes = [...words].map(([value, text]) => {
       const box = element("input", null, { type: "checkbox", value });
       box.checked = chosen.has(value);
       box.onchange = () => { if (box.checked) chosen.add(value); else chosen.delete(value); summary.textContent = told(); view.set({ [key]: [...chosen] }); };
-      return element("label", [box, " " + value]);
+      return element("label", [box, ` ${text}`]);
     });
     return element("details", [summary, element("div", boxes, "choices")], { class: "several" });
   };
