@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from enginebench import assets
+from enginebench.analysis.changes import find_changes
 from enginebench.metrics import METRICS
 from enginebench.records import plain
 from enginebench.report import MEANINGS
+from enginebench.site.changes import write_changes
 from enginebench.site.chunks import Chunks
 from enginebench.site.points import all_points, for_scripts, write_points
+from enginebench.site.starts import write_starts
+from enginebench.site.tonight import tonight
 from enginebench.site.trials import write_trials
 from enginebench.store import Store
 
@@ -54,6 +58,10 @@ def write_data(store: Store, folder: Path) -> None:
         "models": write_points(points, chunks),
         "nights": write_trials(store, chunks, dict(zip(runs["run"], runs["invalid"], strict=True))),
     }
+    report = find_changes(runs)
+    write_starts(runs, chunks)
+    write_changes(runs, points, report, store, chunks)
+    chunks.write("tonight", tonight(runs, points, report, store))
     scripts = for_scripts(points)
     scripts.to_parquet(folder / "points.parquet", index=False)
     scripts.to_csv(folder / "points.csv", index=False)
