@@ -46,7 +46,6 @@
   const failureItem = (one, night) => element("li", [element("strong", `${one.failure_class}: `, "bad"), `${one.label}, ${one.status} at ${one.stage}: ${one.message} `, link("its log", "run", { night, trial: one.trial })]);
 
   const changeLine = (cell, figure, change) => {
-    if (cell.tool) return element("p", `told by ${cell.tool}: one run, no verdict`);
     const of = { ...figure, model: cell.model };
     const { verdict } = change, why = change.why ? `: ${change.why}` : "";
     if (change.how === "nights") {
@@ -56,28 +55,36 @@
     if (change.how === "versions") return element("p", [compared(`${verdict}${change.ratio ? ` ${sized(change)}` : ""}`, change), ` against ${change.from}${verdict === "better" || verdict === "worse" || verdict === "no change" ? "" : why}`], classes[verdict]);
     return element("p", [trends(verdict, of), why]);
   };
+  // An image is known by what stands behind its last slash.
+  const short = (version) => version.split("/").pop();
   const cellOf = (cell, figure, change, metric, piece) => {
     const old = cell.days !== null && cell.days > piece.stale_days, parts = [];
     if (figure) {
-      const ends = figure.low === null ? (cell.tool ? "" : " no interval: one run") : ` [${EB.figure(figure.low)}, ${EB.figure(figure.high)}]`;
+      const ends = figure.low === null ? (cell.tool ? "" : " no interval") : ` [${EB.figure(figure.low)}, ${EB.figure(figure.high)}]`;
       const view = { model: cell.model, workload: figure.workload, product: cell.product, engine: cell.engine, y: metric };
-      parts.push(element("p", [link(EB.figure(figure.value), "frontier", view), element("span", ends, "interval")], "headline"));
-      parts.push(element("p", inList([`${figure.load}`, `n = ${figure.n}`, figure.precision, figure.parallelism, figure.devices ? `${figure.devices} ×` : "", figure.version_label])));
-      if (figure.unlike) parts.push(element("p", `not of our definition: ${figure.unlike}`, "warn"));
-      parts.push(changeLine(cell, figure, change));
+      const value = link(`${figure.unlike ? "≈ " : ""}${EB.figure(figure.value)}`, "frontier", view);
+      parts.push(element("p", [value, element("span", ends, "interval")], "headline"));
+      const what = [figure.load, figure.precision, figure.parallelism, figure.devices && `${figure.devices} device${figure.devices === 1 ? "" : "s"}`, `n = ${figure.n}`];
+      parts.push(element("p", what.filter(Boolean).join(" · ")), element("p", short(figure.version_label), { title: figure.version_label }));
+      if (!cell.tool) parts.push(changeLine(cell, figure, change));
     } else parts.push(element("p", `${EB.missing} no eligible figure of this metric and workload`));
-    const quality = cell.quality.failed ? ["bad", `wrong answers: ${cell.quality.failed} of ${EB.counted(cell.points, "point")} kept out`] : cell.quality.passed ? ["good", `answers right${cell.quality.score === null ? "" : ` (${EB.figure(cell.quality.score)})`}`] : [null, cell.tool ? "" : "answers not judged"];
-    if (quality[1]) parts.push(element("p", quality[1], { class: quality[0], title: cell.quality.reasons.join("; ") }));
-    parts.push(element("p", [old ? element("strong", "stale: ") : null, cell.tool ? cell.night : link(cell.night, "nights", { night: cell.night }), `, ${days(cell.days)}`], old ? "warn" : null));
+    const stand = old ? [element("strong", "stale: "), `${cell.night}, ${EB.counted(cell.days, "day")} older`] : [cell.tool ? cell.night : link(cell.night, "nights", { night: cell.night }), `, ${days(cell.days)}`];
+    parts.push(element("p", stand, old ? "warn" : null));
+    const { failed, passed, score, reasons } = cell.quality;
+    if (failed) parts.push(element("p", link(`wrong answers: ${failed} of ${EB.counted(cell.points, "point")} kept out`, "quality", { model: cell.model }), { class: "bad", title: reasons.join("; ") }));
+    else if (!cell.tool) parts.push(element("p", passed ? `answers right${score === null ? "" : ` (${EB.figure(score)})`}` : "answers not judged", passed ? "good" : null));
     if (cell.failed) parts.push(element("p", [`${cell.failed} of ${EB.counted(cell.tried, "trial")} failed in 30 days, last `, link(cell.last_failure.failure_class, "run", { night: cell.last_failure.night, trial: cell.last_failure.trial })], "bad"));
-    if (cell.missing) parts.push(element("p", `${EB.counted(cell.missing, "load")} not measured by the newest version`, "waiting"));
+    if (cell.missing) parts.push(element("p", `${EB.counted(cell.missing, "load")} missing of the newest version`, "waiting"));
     return element("td", parts, figure ? null : "empty");
   };
 
   const grid = (piece, metric, workload) => {
     const figures = new Map(EB.rows(piece.figures).filter((one) => one.metric === metric && one.workload === workload).map((one) => [one.cell, one]));
-    const engineOf = (cell) => (cell.tool ? `${cell.engine}, by ${cell.tool}` : cell.engine);
-    const engines = EB.distinct(piece.cells.map(engineOf)), body = element("tbody");
+    const engineOf = (cell) => (cell.tool ? `${cell.engine}, told by ${cell.tool}` : cell.engine);
+    const all = EB.distinct(piece.cells.map(engineOf)), body = element("tbody");
+    const engines = all.filter((engine) => piece.cells.some((cell, at) => engineOf(cell) === engine && figures.has(at)));
+    const none = piece.cells.filter((cell, at) => !figures.has(at)).length, hidden = all.filter((engine) => !engines.includes(engine));
+    const unlike = EB.distinct([...figures.values()].map((one) => one.unlike).filter(Boolean));
     const models = Map.groupBy ? Map.groupBy(piece.cells, (cell) => cell.model) : piece.cells.reduce((map, cell) => map.set(cell.model, [...(map.get(cell.model) ?? []), cell]), new Map());
     for (const [model, cells] of models) {
       const parts = EB.distinct(cells.map((cell) => cell.product));
@@ -87,14 +94,19 @@
         row.append(element("th", part, { scope: "row" }));
         for (const engine of engines) {
           const at = piece.cells.findIndex((cell) => cell.model === model && cell.product === part && engineOf(cell) === engine), figure = figures.get(at);
-          row.append(at < 0 ? element("td", element("span", "not measured", "interval"), "empty") : cellOf(piece.cells[at], figure, figure && piece.changes[figure.change], metric, piece));
+          row.append(at < 0 ? element("td", EB.missing, "empty") : cellOf(piece.cells[at], figure, figure && piece.changes[figure.change], metric, piece));
         }
         body.append(row);
       });
     }
     const head = element("tr", [...["model", "part", ...engines].map((name) => element("th", name, { scope: "col" }))]);
     const caption = `Best ${EB.title(metric)} among what stands now, ${workload}: 95 % interval in brackets, then load, n, precision, split and version`;
-    return element("div", element("table", [element("caption", caption), element("thead", head), body], "grid"), { class: "scroll", tabindex: "0", role: "region", "aria-label": caption });
+    const table = element("table", [element("caption", caption), element("thead", head), body], "grid");
+    const told = [
+      none ? `${EB.counted(none, "cell")} of ${piece.cells.length} ${none === 1 ? "has" : "have"} no figure of this metric and workload${hidden.length ? `; engines without any are left out: ${hidden.join(", ")}` : ""}.` : "",
+      ...unlike.map((reason) => `≈ not of our definition: ${reason}.`), piece.cells.some((cell) => cell.tool) ? "Told by another tool: one run, so no interval and no verdict." : "",
+    ].filter(Boolean).join(" ");
+    return element("div", [element("div", table, { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }), EB.note(told)]);
   };
 
   const missing = (piece) => {
