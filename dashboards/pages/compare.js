@@ -119,7 +119,7 @@
       const a = editor(view, "a", "A, the one before", choices, rules), b = editor(view, "b", "B, the one after", choices, rules);
       const shownByDefault = rules.shown.filter((name) => index.metrics.includes(name)), result = element("div", null, { "aria-live": "polite" });
       const margin = EB.input(view, "margin", "A difference matters from, %", { min: "0.1", max: "99" });
-      const metrics = EB.several(view, "metric", "Metrics", index.metrics.map((name) => [name, EB.index.metrics[name].title]), "those of every table of results");
+      const metrics = EB.several(view, "metric", "Metrics", index.metrics.map((name) => [name, EB.index.metrics[name].title]), shownByDefault);
       main.append(element("form", [a.made, b.made, element("div", [metrics, margin, element("button", "Swap A and B", { type: "button", onclick: () => view.set({ a: view.get("b"), b: view.get("a") }) })], "controls")], { onsubmit: () => false, class: "slices" }), result);
       const chart = EB.chart("compare", "B against A with 95 % intervals", { height: 300 });
       let turn = 0;

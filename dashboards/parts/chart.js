@@ -48,6 +48,7 @@
       EB.element("button", "PNG", { type: "button", onclick: () => picture("png") }), " ",
       EB.element("button", "SVG", { type: "button", onclick: () => picture("svg") }), " ",
       EB.download("CSV", `${name}.csv`, () => EB.csv(shown.columns, shown.rows)), " ",
+      EB.element("button", "Reset zoom", { type: "button", onclick: () => { if (shown) Plotly.relayout(plot, Object.fromEntries(Object.keys(plot.layout).filter((key) => /^[xy]axis/.test(key)).map((key) => [`${key}.autorange`, true]))); } }), " ",
       EB.element("button", "Copy link", { type: "button", onclick: () => navigator.clipboard?.writeText(location.href) }),
     ], "tools");
     const details = EB.element("details", [EB.element("summary", "The same as a table"), twin]);

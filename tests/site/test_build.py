@@ -88,9 +88,6 @@ def test_the_same_points_lie_there_for_scripts_in_the_units_of_the_pages(tmp_pat
     build(a_store(tmp_path, a_trial("t", [a_run(0, ttft_mean_ns=37_500_000.0, **{TPS: 100.0})])), out)
     (point,) = pd.read_parquet(out / "data" / "points.parquet").to_dict("records")
     assert (point["ttft_mean_ns"], point[TPS]) == pytest.approx((37.5, 100.0))
-    (same,) = pd.read_csv(out / "data" / "points.csv").to_dict("records")
-    assert (same["id"], same["night"]) == (point["id"], "2026-11-24")
-    assert same["ttft_mean_ns"] == pytest.approx(37.5)
 
 
 class Crash(BaseException):

@@ -1,4 +1,4 @@
-"""Write the dashboard's folder: the pages' files, the data in pieces, tables for scripts."""
+"""Write the dashboard's folder: the pages' files, the data in pieces, the same points as a table for scripts."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from enginebench.analysis.changes import find_changes
 from enginebench.metrics import METRICS
 from enginebench.records import plain
 from enginebench.report import MEANINGS
+from enginebench.site import rates
 from enginebench.site.changes import write_changes
 from enginebench.site.chunks import Chunks
 from enginebench.site.points import all_points, for_scripts, write_points
@@ -62,7 +63,6 @@ def write_data(store: Store, folder: Path) -> None:
     write_starts(runs, chunks)
     write_changes(runs, points, report, store, chunks)
     chunks.write("tonight", tonight(runs, points, report, store))
-    scripts = for_scripts(points)
-    scripts.to_parquet(folder / "points.parquet", index=False)
-    scripts.to_csv(folder / "points.csv", index=False)
+    chunks.write("rates", rates.document())
+    for_scripts(points).to_parquet(folder / "points.parquet", index=False)
     chunks.write("index", index)
