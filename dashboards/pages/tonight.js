@@ -61,7 +61,7 @@
     const old = cell.days !== null && cell.days > piece.stale_days, parts = [];
     if (figure) {
       const ends = figure.low === null ? (cell.tool ? "" : " no interval") : ` [${EB.figure(figure.low)}, ${EB.figure(figure.high)}]`;
-      const view = { model: cell.model, workload: figure.workload, part: cell.product, engine: cell.engine, y: metric };
+      const view = { model: cell.model, workload: figure.workload, part: cell.product, engine: cell.engine, y: metric.endsWith("_tps_per_accelerator") ? metric : null };
       const value = link(`${figure.unlike ? "≈ " : ""}${EB.figure(figure.value)}`, "frontier", view);
       parts.push(element("p", [value, element("span", ends, "interval")], "headline"));
       const what = [figure.load, figure.precision, figure.parallelism, figure.devices && `${figure.devices} device${figure.devices === 1 ? "" : "s"}`, `n = ${figure.n}`];

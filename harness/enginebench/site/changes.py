@@ -43,14 +43,16 @@ def places(runs: pd.DataFrame, report: Report) -> dict[Place, list[Finding]]:
 
 
 def write_changes(runs: pd.DataFrame, points: pd.DataFrame, report: Report, store: Store, chunks: Chunks) -> None:
-    """Make `changes/<model>`: its curves with findings, levels and marks; `points` are those of `site.points`."""
+    """Make `changes/<model>` of every model of `points`, those of `site.points`: its curves with findings, levels and
+    marks. Of what other tools measured there is none: nothing tells their noise."""
     own = runs[runs["reproduces"].isna()]
     fit_points = eligible(points[points["tool"] == ""])
     fit_points = fit_points[~fit_points["marked"].astype(bool)]
     found, recipes = places(own, report), _recipes(own, store)
     ran = {key: sorted(set(part["night"])) for key, part in own.groupby(["grid", "host"], dropna=False)}
     of_points = dict(list(fit_points.groupby(list(TRACK), sort=False)))
-    for model, part in own.groupby("model", sort=True):
+    for model in sorted(set(points["model"].dropna())):
+        part = own[own["model"] == model]
         curves, levels = [], []
         for key, rows in part.groupby(list(TRACK), dropna=False, sort=True):
             followed, findings = newest_versions(rows), found.get(key, [])
@@ -61,6 +63,7 @@ def write_changes(runs: pd.DataFrame, points: pd.DataFrame, report: Report, stor
                 {
                     **dict(zip(TRACK, key, strict=True)),
                     **{name: number_or_word(rows.iloc[0][name]) for name in _OF_CURVE},
+                    "grid": followed.sort_values("night")["grid"].iloc[-1],
                     "label": label_of(rows.iloc[0].to_dict()),
                     "nights": [night for night in nights if night >= min(facts)],
                     "versions": _versions(facts),
@@ -73,7 +76,7 @@ def write_changes(runs: pd.DataFrame, points: pd.DataFrame, report: Report, stor
                 levels += [(len(curves) - 1, *row) for row in _levels(newest_versions(mine), findings, breaks)]
         frame = pd.DataFrame(levels, columns=["curve", "series", "metric", "first", "last", "level", "sd", "nights"])
         labels = tuple(one["label"] for one in curves)
-        notes = [note for note in report.notes if note.startswith(labels)]
+        notes = [note for note in report.notes if labels and note.startswith(labels)]
         piece = {"curves": curves, "levels": table(frame, list(frame.columns)), "notes": notes, "watched": WATCHED}
         chunks.write(f"changes/{slug(str(model))}", piece)
 
