@@ -118,7 +118,7 @@
       await Promise.all(["stats", "compare"].map((part) => EB.script(`parts/${part}.js`)));
       const a = editor(view, "a", "A, the one before", choices, rules), b = editor(view, "b", "B, the one after", choices, rules);
       const shownByDefault = rules.shown.filter((name) => index.metrics.includes(name)), result = element("div", null, { "aria-live": "polite" });
-      const margin = EB.input(view, "margin", "A difference matters from, %", { min: "0.1", max: "99" });
+      const margin = EB.input(view, "margin", "A difference matters from, %", { min: "0.1", max: "99", placeholder: String(rules.margin * 100) });
       const metrics = element("div");
       const chosen = () => EB.several(view, "metric", "Metrics", index.metrics.map((name) => [name, EB.index.metrics[name].title]), shownByDefault);
       main.append(element("form", [a.made, b.made, element("div", [metrics, margin, element("button", "Swap A and B", { type: "button", onclick: () => view.set({ a: view.get("b"), b: view.get("a") }) })], "controls")], { onsubmit: () => false, class: "slices" }), result);
@@ -163,7 +163,7 @@
     if (shown.length) pages.push(EB.section(found.curves.length ? "Curves" : "Points, none of which is on a curve of several loads", chart, tableOf("Every load of a curve in one verdict", found.curves)));
     else if (found.curves.length) pages.push(EB.section("Curves", tableOf("Every load of a curve in one verdict", found.curves)));
     pages.push(EB.section("Points", tableOf("Each load by itself", found.points)));
-    pages.push(EB.section("How it is judged", EB.note(`better, worse: the 95 % interval of B / A excludes 1, it is off by ${percentOf} % or more, and p, corrected for many (Benjamini and Hochberg, curves and points apart), is at most ${rules.false_share}. no change: surely within ${percentOf} % by two one-sided tests at 5 %. insufficient: neither is shown. Intervals by Welch's t on logs of the means of server starts.`),
+    pages.push(EB.section("How it is judged", EB.note(`better, worse: the 95 % interval of B / A excludes 1, it is off by ${percentOf} % or more, and p, corrected for many (Benjamini and Hochberg, curves and points apart), is at most ${rules.false_share}. no change: surely within ${percentOf} % by two one-sided tests at 5 %. insufficient: neither is shown. Intervals: ${EB.distinct([...found.curves, ...found.points].filter((one) => of(one).low !== null && of(one).low !== undefined).map((one) => one.estimate.method)).join("; ") || "none could be had"}.`),
       element("p", "The same on a terminal:"), element("pre", command.map(shell).join(" "))));
     result.replaceChildren(...pages.filter(Boolean));
     if (!shown.length) return;

@@ -25,7 +25,7 @@
     const groups = byCurve(piece.news), worse = groups.filter(([one]) => one.worse).length, better = groups.length - worse;
     const failed = failuresOf(piece.night), lost = failed.filter((one) => one.status === "interrupted").length;
     const fresh = piece.unmeasured.filter((one) => one.days === null || one.days <= piece.stale_days), stale = piece.unmeasured.length - fresh.length;
-    if (!piece.night) return "The store is empty: `make night` measures this machine and fills it.";
+    if (!piece.night) return "The store is empty: “make night” measures this machine and fills it.";
     if (!EB.index.nights.length) {
       const count = EB.index.models.reduce((sum, one) => sum + one.points, 0);
       return `The store has no nights of its own. It holds ${EB.counted(count, "point")} that other tools measured, up to ${piece.night}; the grid shows what stands of them.`;
@@ -38,7 +38,7 @@
   const sized = (one) => `${EB.change(one.ratio)}${one.low === null || one.low === undefined ? "" : ` [${EB.change(one.low)}, ${EB.change(one.high)}]`}`;
   const newsItem = (group) => {
     const [first] = group, word = first.worse ? "Worse" : "Better";
-    const metrics = group.map((one) => `${titled(one.metric)}${one.load && one.kind === "nights" ? ` at ${one.load} alone` : ""} ${sized(one)}`).join("; ");
+    const metrics = group.map((one) => `${titled(one.metric)}${one.load && one.kind === "nights" ? ` at ${one.load} alone` : one.load?.startsWith("at equal") ? " at equal interactivity" : ""} ${sized(one)}`).join("; ");
     const state = first.kind === "versions" ? `${first.to} against ${first.from}, ${first.n_a ?? "–"} and ${first.n_b ?? "–"} server starts` : `${first.status === "confirmed" ? "confirmed" : "waits for a confirming rerun"}, since ${first.night}: ${first.causes.join("; ")}`;
     const evidence = first.kind === "versions" ? compared("compare them", first) : trends("see it in Trends", first);
     return element("li", [element("strong", `${word}: `, first.worse ? "worse" : "better"), `${first.label}: ${metrics} (${state}). `, evidence]);
@@ -100,10 +100,10 @@
       });
     }
     const head = element("tr", [...["model", "part", ...engines].map((name) => element("th", name, { scope: "col" }))]);
-    const caption = `Best ${EB.title(metric)} among what stands now, ${workload}: 95 % interval in brackets, then load, n, precision, split and version`;
+    const caption = `Best ${EB.title(metric)}, ${workload}`;
     const table = element("table", [element("caption", caption), element("thead", head), body], "grid");
     const told = [
-      none ? `${EB.counted(none, "cell")} of ${piece.cells.length} ${none === 1 ? "has" : "have"} no figure of this metric and workload${hidden.length ? `; engines without any are left out: ${hidden.join(", ")}` : ""}.` : "",
+      "In brackets the 95 % interval, then load, precision, split, devices, n and version.", none ? `${EB.counted(none, "cell")} of ${piece.cells.length} ${none === 1 ? "has" : "have"} no figure of this metric and workload${hidden.length ? `; engines without any are left out: ${hidden.join(", ")}` : ""}.` : "",
       ...unlike.map((reason) => `≈ not of our definition: ${reason}.`), piece.cells.some((cell) => cell.tool) ? "Told by another tool: one run, so no interval and no verdict." : "",
     ].filter(Boolean).join(" ");
     return element("div", [element("div", table, { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }), EB.note(told)]);
@@ -119,7 +119,7 @@
       table("Nights that were missed, at the usual distance", [{ name: "grid", of: (one) => one.grid, head: true }, { name: "part", of: (one) => one.product }, { name: "engine", of: (one) => one.engine }, { name: "between", of: (one) => `${one.after} and ${one.before}` }, { name: "missed", of: (one) => one.missed, number: true }, { name: "usual, days", of: (one) => one.every_days, number: true }], piece.missing_nights),
     ].filter(Boolean);
     return EB.section("What is missing", ...(tables.length ? tables : [element("p", "Nothing: every curve that stands is of the newest night, with all its loads, and no night of the last 30 days was missed.")]),
-      EB.note("What a grid's plan skipped is not in the store; `enginebench plan GRID` tells it with reasons."));
+      EB.note("What a grid's plan skipped is not in the store; “enginebench plan GRID” tells it with reasons."));
   };
 
   EB.page("tonight", {
@@ -128,7 +128,7 @@
       main.append(element("p", sentence(piece), { class: "lead", id: "sentence" }));
       if (!piece.night) return () => {};
       const late = Math.floor((Date.parse(EB.index.built_utc) - Date.parse(piece.night)) / 864e5);
-      if (late > 2) main.append(element("p", `That night was ${EB.counted(late, "day")} before this page was built.`, "warn"));
+      if (late > 2) main.append(element("p", `The newest figure is ${EB.counted(late, "day")} older than this page.`, "warn"));
       if (piece.news.length) main.append(EB.section("What changed", element("ul", byCurve(piece.news).map(newsItem))));
       const failed = failuresOf(piece.night);
       if (failed.length) main.append(EB.section("What failed", element("ul", failed.map((one) => failureItem(one, piece.night)), { id: "failures" })));

@@ -14,7 +14,12 @@
   const curvesOf = (piece, points) => {
     const own = piece.curves.map((one, place) => ({ ...one, place, id: `${one.curve}@${one.host}@${one.engine}`, tool: "" }));
     const told = new Map();
-    for (const point of points) if (point.tool && !told.has(point.curve)) told.set(point.curve, { curve: point.curve, host: point.host, engine: point.engine, tool: point.tool, id: `${point.curve}@${point.host}@${point.engine}`, label: `${point.curve}, told by ${point.tool}`, product: point.product, workload: point.workload, nights: [], marks: [], findings: [], versions: [] });
+    for (const point of points) {
+      if (!point.tool) continue;
+      if (!told.has(point.curve)) told.set(point.curve, { curve: point.curve, host: point.host, engine: point.engine, tool: point.tool, id: `${point.curve}@${point.host}@${point.engine}`, label: `${point.curve}, told by ${point.tool}`, product: point.product, workload: point.workload, nights: [], marks: [], findings: [], versions: [] });
+      told.get(point.curve).nights.push(point.night);
+    }
+    for (const one of told.values()) one.nights = EB.distinct(one.nights);
     return [...own, ...told.values()];
   };
   const choose = (view, curves) => {
@@ -24,7 +29,7 @@
       if (some.length) left = some;
     }
     const given = left.filter((one) => one.curve === view.get("curve") && (!view.get("host") || one.host === view.get("host")));
-    return { left, chosen: given[0] ?? [...left].sort((p, q) => q.findings.length - p.findings.length)[0] };
+    return { left, chosen: given[0] ?? [...left].sort((p, q) => q.findings.length - p.findings.length || q.nights.length - p.nights.length)[0] };
   };
 
   const followed = (curve, point) => {
@@ -124,12 +129,13 @@
       main.append(lead, controls, chart, steps);
       let standing = null, turn = 0;
       return async () => {
-        const mine = ++turn, model = models.includes(view.get("model")) ? view.get("model") : models[0];
+        const mine = ++turn, model = models.includes(view.get("model")) ? view.get("model") : EB.index.models.reduce((most, one) => (one.points > most.points ? one : most)).name;
         const found = EB.index.models.find((one) => one.name === model);
         const [piece, all] = await Promise.all([EB.load(`changes/${found.key}`), EB.history(model)]);
         if (mine !== turn) return;
         const curves = curvesOf(piece, all), { left, chosen } = choose(view, curves);
         standing = { ...chosen, model };
+        const alike = left.filter((one) => ["workload", "product", "engine"].every((key) => one[key] === chosen[key]));
         const own = all.filter((point) => point.curve === chosen.curve && point.host === chosen.host && point.engine === chosen.engine && !point.reproduces);
         const loads = orderOf(own), load = loads.includes(view.get("load")) ? view.get("load") : loads[loads.length - 1];
         const has = (name) => own.some((point) => point.values[name] && point.values[name][0] !== null);
@@ -140,7 +146,7 @@
         EB.renew(controls, [
           set("model", "Model", models, model), set("workload", "Workload", of("workload", curves), chosen.workload), set("product", "Part", of("product", curves.filter((one) => one.workload === chosen.workload)), chosen.product),
           set("engine", "Engine", of("engine", curves.filter((one) => one.workload === chosen.workload && one.product === chosen.product)), chosen.engine),
-          left.length > 1 ? set("curve", "Curve", left.map((one) => [one.curve, `${one.label.split(", ").slice(0, 2).join(", ")}${one.parallelism ? `, ${one.parallelism}, recipe ${one.recipe.slice(0, 6)}` : ""}`]), chosen.curve) : null,
+          alike.length > 1 ? set("curve", "Curve", alike.map((one) => [one.curve, `${one.label.split(", ").slice(0, 2).join(", ")}${one.parallelism ? `, ${one.parallelism}, recipe ${one.recipe.slice(0, 6)}` : ""}`]), chosen.curve) : null,
           set("load", "Load", loads, load), set("metric", "Metric", metrics.map((name) => [name, EB.title(name)]), metric),
         ]);
         if (!metric) { lead.textContent = `${chosen.label}: no figure of it is in the store.`; return; }
@@ -158,13 +164,16 @@
     const last = levels[levels.length - 1], sd = levels.find((one) => one.sd)?.sd;
     const steps_ = findings.filter((one) => one.status === "confirmed").length, waiting = findings.length - steps_;
     lead.textContent = chosen.tool ? `${chosen.label}, at ${load}: ${EB.counted(nights.size, "day")}, one run each, so no interval and no verdict.`
-      : `${chosen.label}, at ${load}: ${EB.counted(nights.size, "night")}; ${watched ? `${EB.counted(steps_, "confirmed step")}${waiting ? `, ${waiting} waiting` : ""}` : `${title(metric)} is not followed by the change detector`}${last ? `; level since ${last.first}: ${EB.figure(last.level)} ${EB.index.metrics[metric].unit} (median of ${EB.counted(last.nights, "night")})` : ""}.`;
+      : `${chosen.label}, at ${load}: ${EB.counted(nights.size, "night")}; ${watched ? `${steps_ ? EB.counted(steps_, "confirmed step") : "no confirmed step"}${waiting ? `, ${waiting} waiting` : ""}` : `${title(metric)} is not followed by the change detector`}${last ? `; level since ${last.first}: ${EB.figure(last.level)} ${EB.index.metrics[metric].unit} (median of ${EB.counted(last.nights, "night")})` : ""}.`;
     const told = [
       sd ? `Noise band: a night lies within ±${EB.figure((sd - 1) * 100)} % of its level in 95 of 100 (robust standard deviation about the levels).` : watched && !chosen.tool ? "Too few nights for a noise band." : "",
-      missing.length ? `${EB.counted(missing.length, "night")} of its grid without this figure, left as gaps: ${missing.slice(-6).join(", ")}${missing.length > 6 ? ", …" : ""}.` : chosen.tool ? "" : "No night of its grid is missing.",
+      missing.length ? `${EB.counted(missing.length, "night")} of its ${chosen.tool ? "curve" : "grid"} without this figure, left as gaps: ${missing.slice(-6).join(", ")}${missing.length > 6 ? ", …" : ""}.` : chosen.tool ? "" : "No night of its grid is missing.",
       chosen.marks.length ? "" : chosen.tool ? "" : "No change of version, driver, recipe or price in these nights.",
     ].filter(Boolean).join(" ");
-    const axis = rows.every((row) => isDay(row.night)) ? { type: "date" } : { type: "category" };
+    const days = rows.every((row) => isDay(row.night)), ends = [rows[0]?.night, rows[rows.length - 1]?.night].map((night) => Date.parse(night));
+    const about = (time, more) => new Date(time + more * 864e5).toISOString().slice(0, 10);
+    // A night or two alone would be drawn by the millisecond.
+    const axis = !days ? { type: "category" } : { type: "date", tickformat: "%b %-d\n%Y", ...(ends[1] - ends[0] < 4 * 864e5 ? { range: [about(ends[0], -3), about(ends[1], 3)] } : {}) };
     await chart.update({
       traces: [...tracesOf(chosen, rows, metric, levels, findings), ...markTraces(chosen.marks)], columns: tableOf(metric), rows, note: told,
       layout: EB.layout("Night", EB.title(metric), { xaxis: axis, yaxis2: { overlaying: "y", side: "right", range: [0, 1], visible: false, fixedrange: true } }),
