@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from enginebench import assets
+from enginebench.analysis.changes import find_changes
 from enginebench.metrics import METRICS
 from enginebench.records import plain
 from enginebench.report import MEANINGS
 from enginebench.site import rates
+from enginebench.site.changes import write_changes
 from enginebench.site.chunks import Chunks
 from enginebench.site.points import all_points, for_scripts, write_points
+from enginebench.site.starts import write_starts
+from enginebench.site.tonight import tonight
 from enginebench.site.trials import write_trials
 from enginebench.store import Store
 
@@ -55,6 +59,10 @@ def write_data(store: Store, folder: Path) -> None:
         "models": write_points(points, chunks),
         "nights": write_trials(store, chunks, dict(zip(runs["run"], runs["invalid"], strict=True))),
     }
+    report = find_changes(runs)
+    write_starts(runs, chunks)
+    write_changes(runs, points, report, store, chunks)
+    chunks.write("tonight", tonight(runs, points, report, store))
     chunks.write("rates", rates.document())
     for_scripts(points).to_parquet(folder / "points.parquet", index=False)
     chunks.write("index", index)
