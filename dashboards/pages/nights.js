@@ -29,11 +29,10 @@
 
   const trialColumns = (night) => [
     { name: "begun", of: (row) => row.started_utc, cell: (row) => EB.minute(row.started_utc) }, { name: "trial", head: true, of: (row) => row.trial, cell: (row) => EB.toTrial(row.trial, night, row.trial) },
-    { name: "what", of: (row) => row.what }, { name: "precision", of: (row) => row.precision }, { name: "on", of: (row) => row.part }, { name: "split", of: (row) => row.parallelism }, { name: "start", of: (row) => row.start + 1, number: true },
+    { name: "what", of: (row) => row.what }, { name: "why, and what to know", of: why }, { name: "precision", of: (row) => row.precision }, { name: "on", of: (row) => row.part }, { name: "split", of: (row) => row.parallelism }, { name: "start", of: (row) => row.start + 1, number: true },
     { name: "ended", of: (row) => row.status, cell: (row) => element("span", row.status === "complete" ? "complete" : `${row.status} at ${row.stage}`, row.status === "complete" ? "good" : "bad") },
     { name: "runs", of: (row) => row.runs, number: true, cell: (row) => `${row.runs} of ${row.asked}` }, { name: "took", csv: "took (s)", of: (row) => row.spent_s, cell: (row) => EB.spent(row.spent_s), number: true },
     { name: "answers", of: (row) => (row.passed === null ? "not judged" : row.passed ? "right" : "wrong"), cell: (row) => element("span", row.passed === null ? "not judged" : row.passed ? "right" : "wrong", row.passed === false ? "bad" : "") },
-    { name: "why, and what to know", of: why },
     { name: "grid", of: (row) => row.grid }, { name: "host", of: (row) => row.host },
   ];
   const why = (row) => [...(row.failure ? [`${row.failure[0]}: ${row.failure[1]}`] : []), ...(row.invalid ? [`invalid: ${row.invalid}`] : []), ...(row.reproduces ? [`reproduces ${row.reproduces}`] : []),
@@ -60,7 +59,7 @@
       if (!nights.length) { main.append(EB.note("No night is stored yet: `enginebench night GRID` measures one."), EB.section("Is the client exact?", ...calibrations(data.calibrations))); return null; }
       const hosts = EB.distinct(data.stints.map((row) => row.host)), grids = EB.distinct(data.stints.map((row) => row.grid));
       const lead = element("p", null, "lead"), one = element("div"), all = element("div"), left = EB.note("");
-      const chart = EB.chart("nights", "accelerator-hours of each night", { pick: (row) => view.set({ night: row.night }), height: 300 });
+      const chart = EB.chart("nights", "accelerator-hours of each night", { pick: (row) => view.set({ night: row.night }) });
       const night = EB.select(view, "night", "Night", nights);
       main.append(lead, element("div", [night, EB.select(view, "grid", "Grid", grids, "all grids"), EB.select(view, "host", "Host", hosts, "all hosts")], "controls"), left, one, EB.section("All nights", chart, all), EB.section("Is the client exact?", ...calibrations(data.calibrations)));
       return async () => {

@@ -6,10 +6,12 @@
   const key = (row) => [row.precision, row.dummy_weights, row.vendor, row.product, row.devices, row.workload, row.tool].join("|");
   const words = (row) => [row.precision, `${row.devices ?? "?"} × ${row.product ?? "?"}`, row.workload,
     ...(row.dummy_weights ? ["made-up weights"] : []), ...(row.tool ? [`by ${row.tool}`] : [])].filter(Boolean).join(" · ");
+  // Nights of other tools are no nights of this store.
+  const toNight = (row, night) => (row.tool ? night : EB.toNight(night));
   const interval = (row) => (row.low === null ? "no interval" : `[${EB.figure(row.low)}, ${EB.figure(row.high)}]`);
   const cell = (row) => [EB.figure(row.value), " ", element("span", interval(row), "interval")];
 
-  // Groups with the most engines first, then those of the most nights: what a reader most likely came for.
+  // Groups with several engines first, then those of the most nights: what a reader most likely came for.
   function groups(document) {
     const found = new Map();
     for (const row of EB.rows(document.peaks)) {
@@ -17,7 +19,7 @@
       one.engines += 1; one.nights += row.nights;
       found.set(one.key, one);
     }
-    return [...found.values()].sort((a, b) => b.engines - a.engines || b.nights - a.nights || (a.label > b.label ? 1 : -1));
+    return [...found.values()].sort((a, b) => Math.min(b.engines, 2) - Math.min(a.engines, 2) || b.nights - a.nights || (a.label > b.label ? 1 : -1));
   }
   const mine = (table, group) => EB.rows(table).filter((row) => key(row) === group);
 
@@ -41,34 +43,34 @@
       cell: (row) => `${EB.counted(row[`days_to_${percent}`], "day")}, ${EB.counted(row[`versions_to_${percent}`], "version")}` });
     return EB.table("Days and versions tried until 50, 90 and 100 % of the best so far", [
       { name: "engine", of: (row) => row.engine, head: true },
-      { name: "day 0", of: (row) => row.first_night, cell: (row) => EB.toNight(row.first_night) },
+      { name: "day 0", of: (row) => row.first_night, cell: (row) => toNight(row, row.first_night) },
       { name: `best (${unit})`, of: (row) => row.value, cell, number: true },
       reached(50), reached(90), reached(100),
       { name: "as good from", of: (row) => row.days_to_tie, number: true, cell: (row) => (row.days_to_tie === null ? EB.missing : `day ${row.days_to_tie}`) },
-      { name: "set by", of: (row) => `${row.version_label}, ${row.load}` }, { name: "on", of: (row) => row.best_night, cell: (row) => EB.toNight(row.best_night) },
+      { name: "set by", of: (row) => `${row.version_label}, ${row.load}` }, { name: "on", of: (row) => row.best_night, cell: (row) => toNight(row, row.best_night) },
       { name: "since then", of: (row) => row.nights_since, cell: (row) => `${EB.counted(row.nights_since, "night")}, ${EB.counted(row.versions_since, "new version")}` },
     ], rows, { csv: "day-0-to-peak" });
   }
   const stepTable = (rows, unit) => EB.table("Best so far, step by step", [
-    { name: "engine", of: (row) => row.engine, head: true }, { name: "night", of: (row) => row.night, cell: (row) => EB.toNight(row.night) },
+    { name: "engine", of: (row) => row.engine, head: true }, { name: "night", of: (row) => row.night, cell: (row) => toNight(row, row.night) },
     { name: "day", of: (row) => row.day, number: true }, { name: `best (${unit})`, of: (row) => row.value, cell, number: true },
     { name: "gain", of: (row) => row.gain, number: true, cell: (row) => (row.gain === null ? EB.missing : EB.change(1 + row.gain)) },
     { name: "beyond the interval before", of: (row) => (row.sure === null ? "no interval" : row.sure ? "yes" : "no: may be luck") },
     { name: "set by", of: (row) => `${row.version_label}, ${row.load}${row.host ? `, ${row.host}` : ""}${row.new_load ? " (a load not measured before)" : ""}` },
   ], rows, { csv: "best-so-far" });
   const reignTable = (rows) => EB.table("Who leads when: of the engines measured in a night, nothing carried over from others", [
-    { name: "from", of: (row) => row.first_night, cell: (row) => EB.toNight(row.first_night) }, { name: "to", of: (row) => row.last_night },
+    { name: "from", of: (row) => row.first_night, cell: (row) => toNight(row, row.first_night) }, { name: "to", of: (row) => row.last_night },
     { name: "nights measured", of: (row) => row.nights, number: true }, { name: "engine", of: (row) => row.who, head: true },
     { name: "verdict", of: (row) => verdicts[row.verdict] },
     { name: "leader ÷ second", of: (row) => row.ratio, number: true },
   ], rows, { csv: "who-leads" });
 
   function lead(peaks, reigns, metric) {
-    const last = reigns.at(-1), said = peaks.map((row) => `${row.engine} came to 90 % of its best in ${EB.counted(row.days_to_90, "day")} and ${EB.counted(row.versions_to_90, "version")}`);
-    const now = last.verdict === "alone" ? `only ${last.who} was measured on ${last.last_night}`
+    const last = reigns.at(-1), said = peaks.map((row) => (row.nights === 1 ? `${row.engine} has one night` : `${row.engine} came to 90 % of its best in ${EB.counted(row.days_to_90, "day")} and ${EB.counted(row.versions_to_90, "version")}`));
+    const now = last.verdict === "alone" ? `only ${last.who} was measured in the last night, ${last.last_night}`
       : last.verdict === "tie" ? `${last.who} are level since ${last.first_night}: their intervals overlap`
         : last.verdict === "leads" ? `${last.who} leads since ${last.first_night}` : `${last.who} is ahead since ${last.first_night}, not proved`;
-    return `${EB.title(metric)}, ${EB.index.metrics[metric].better} is better: ${said.join("; ")}. Now ${now}.`;
+    return `${EB.title(metric)}, ${EB.index.metrics[metric].better} is better: ${said.join("; ")}. ${now[0].toUpperCase()}${now.slice(1)}.`;
   }
 
   EB.page("peak", {
@@ -101,7 +103,7 @@
         left.textContent = `A night's figure is its best over all loads, recipes and hosts. Left out: wrong answers, invalidated runs, runs that the client may have moved, reproductions, nights that are no dates. ${found.length === 1 ? "" : `${found.length - 1} other groups of this model are under “Of”. `}${tool ? `Measured by ${tool}, taken as given: one run a figure, so no interval, and no lead is proved.` : ""}`;
         await chart.update({
           traces: traces(best, steps, peaks), layout: EB.layout("night", EB.title(metric), { xaxis: { type: "date" } }), rows: best,
-          columns: [{ name: "engine", of: (row) => row.engine, head: true }, { name: "night", of: (row) => row.night, cell: (row) => EB.toNight(row.night) },
+          columns: [{ name: "engine", of: (row) => row.engine, head: true }, { name: "night", of: (row) => row.night, cell: (row) => toNight(row, row.night) },
             { name: `best (${unit})`, of: (row) => row.value, number: true }, { name: "low", csv: `low (${unit})`, of: (row) => row.low, number: true }, { name: "high", csv: `high (${unit})`, of: (row) => row.high, number: true },
             { name: "n", of: (row) => row.n, number: true }, { name: "version", of: (row) => row.version_label }, { name: "load", of: (row) => row.load }, { name: "host", of: (row) => row.host }],
           note: "Lines: the best so far. Marks: the best of each night with its 95 % interval. A best of many noisy nights is in part luck.",

@@ -46,9 +46,9 @@
     const shown = EB.distinct(["score", chosen]).filter((name) => ["score", "kl_nats", "top1_share", "nll_difference_nats"].includes(name));
     return [
       { name: "night", of: (row) => row.night, cell: (row) => EB.toNight(row.night) }, { name: "trial", head: true, of: (row) => row.trial, cell: (row) => EB.toTrial(row.trial, row.night, row.trial) },
-      { name: "server", of }, { name: "version", of: (row) => row.engine_version }, { name: "verdict", of: verdict, cell: marked },
+      { name: "engine", of: (row) => row.engine }, { name: "version", of: (row) => row.engine_version }, { name: "verdict", of: verdict, cell: marked },
       ...["score", ...shown.filter((name) => name !== "score")].map(figure),
-      { name: "lm-eval", of: lm }, { name: "unanswered", of: (row) => row.checks.reduce((sum, one) => sum + one.unanswered, 0), number: true },
+      { name: "lm-eval", of: lm }, { name: "precision", of: (row) => row.precision }, { name: "on", of: (row) => `${row.devices} × ${row.product}` }, { name: "split", of: (row) => row.parallelism }, { name: "unanswered", of: (row) => row.checks.reduce((sum, one) => sum + one.unanswered, 0), number: true },
       { name: "lost / won against the reference", csv: "lost and won", of: (row) => row.checks.filter((one) => one.lost !== null).map((one) => `${one.lost} / ${one.gained} ${one.when}`).join(", ") || null },
       { name: "why", of: (row) => [...row.reasons, ...(row.dummy_weights ? ["dummy weights: answers mean nothing"] : []), ...(row.invalid ? [`invalid: ${row.invalid}`] : []), ...(row.reproduces ? [`reproduces ${row.reproduces}`] : [])].join("; ") },
       { name: "host", of: (row) => row.host },
@@ -78,7 +78,7 @@
       }
       const { title, pick } = kinds.get(chosen), had = rows.filter((row) => pick(row) !== null), newest = [...rows].reverse();
       await chart.update({
-        traces: traces(had, pick), layout: EB.layout("night", title, { xaxis: { type: "date" }, yaxis: chosen === "score" ? { range: [-2, 102] } : {} }), rows: newest, columns: columns(kinds, chosen),
+        traces: traces(had, pick), layout: EB.layout("night", title, { xaxis: { type: "date" }, yaxis: chosen === "score" ? { range: [-3, 103] } : {} }), rows: newest, columns: columns(kinds, chosen),
         note: `One mark a server start; hollow: it failed. ${chosen === "score" ? "The worse of before and after the load, with Wilson's 95 % interval. " : ""}${had.length < rows.length ? `${EB.counted(rows.length - had.length, "server start")} without this figure ${rows.length - had.length === 1 ? "is" : "are"} in the table alone.` : ""}`,
       });
       const failed = newest.filter((row) => row.passed === false);
@@ -97,7 +97,7 @@
       const task = tasks.includes(view.get("task")) ? view.get("task") : tasks[0], model = view.get("of", "");
       const mine = rows.filter((row) => `${row.task} ${row.score}` === task && (!model || row.model === model));
       const tools = EB.distinct(mine.map((row) => row.tool)).join(", "), unlike = EB.distinct(mine.map((row) => row.unlike).filter(Boolean)).join("; ");
-      note.textContent = `Not measured here: ${EB.counted(mine.length, "score")} as ${tools || "the tools"} tells them${unlike ? ` (${unlike})` : ""}. They judge no server of ours. ${rows.length - mine.length} of other tasks${model ? " or models" : ""} are not shown.`;
+      note.textContent = `Not measured here: ${EB.counted(mine.length, "score")} as ${tools || "the tools"} tells them${unlike ? ` (${unlike})` : ""}. They judge no server of ours. ${EB.counted(rows.length - mine.length, "score")} of other tasks or metrics${model ? " or models" : ""} not shown.`;
       const columns = [
         { name: "day", of: (row) => row.night }, { name: "model", of: (row) => row.model, head: true }, { name: "server", of: server },
         { name: "score", of: (row) => row.value, number: true, cell: (row) => [EB.figure(row.value), " ", element("span", within(row), "interval")] },

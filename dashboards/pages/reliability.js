@@ -84,7 +84,7 @@
     return async () => {
       const by = names[view.get("by")] ? view.get("by") : "product", rows = data.by[by], sum = (name) => rows.reduce((total, row) => total + row[name], 0);
       const judged = sum("complete") + sum("failed"), reproduced = data.reproductions ? ` ${EB.counted(data.reproductions, "reproduction")} left out.` : "";
-      lead.textContent = `${sum("complete").toLocaleString("en")} of ${EB.counted(judged, "trial")} came to their end (${judged ? EB.percent(sum("complete") / judged) : EB.missing}). ${EB.counted(sum("interrupted"), "interrupted trial")} in no rate: a person or a scheduler ended them.${reproduced}`;
+      lead.textContent = `${sum("complete").toLocaleString("en")} of ${EB.counted(judged, "trial")} came to their end (${judged ? EB.percent(sum("complete") / judged) : EB.missing}). ${sum("interrupted") ? `${EB.counted(sum("interrupted"), "interrupted trial")} in no rate: a person or a scheduler ended ${sum("interrupted") === 1 ? "it" : "them"}.` : "None was interrupted."}${reproduced}`;
       const { trace, rows: shown } = chartOf(rows, by, "trials");
       await chart.update({ traces: [trace], layout: layout(shown.length), rows: shown, columns: counted(by), note: `Complete ÷ (complete + failed) by ${names[by]}, with Wilson's 95 % interval.${shown.length < rows.length ? ` ${rows.length - shown.length} with interrupted trials alone have no rate.` : ""}` });
       table.replaceChildren(EB.table(`Trials by ${names[by]}`, counted(by), rows, { csv: `reliability-by-${by}` }));

@@ -61,7 +61,7 @@ def rates_told(jobs: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
 
 
 def scores_told(points: Iterable[ForeignPoint]) -> pd.DataFrame:
-    """One row a score of the kind `evaluation`, as given; 0 is a score.
+    """One row a score of the kind `evaluation`, as given, by night; 0 is a score.
 
     The 95 % interval is Wilson's where the tool says how many questions there were and the score is a share of them,
     else 1.96 of the tool's standard errors; `interval` says which, empty where there is none.
@@ -86,7 +86,7 @@ def scores_told(points: Iterable[ForeignPoint]) -> pd.DataFrame:
                 continue
             found = _interval(float(value), one.figures.get("n_eff"), one.figures.get(f"{name}_se"))
             rows.append(told | {"score": name, "value": float(value), "unlike": one.unlike.get(name, "")} | found)
-    return pd.DataFrame(rows, columns=list(SCORES), dtype=object)
+    return pd.DataFrame(rows, columns=list(SCORES), dtype=object).sort_values(["night", "tool", "model"], kind="stable")
 
 
 def _interval(value: float, asked: float | None, error: float | None) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from enginebench.metrics import METRICS
 from enginebench.site.chunks import Chunks, number, slug, table
 
 FOLLOWED = (
-    *("output_tps_per_accelerator", "total_tps_per_accelerator", "interactivity_mean_tps", "ttft_mean_ns"),
-    *("tpot_mean_ns", "goodput_rps", "output_tps_per_accelerator_whole_run", "total_tps_per_accelerator_whole_run"),
+    *("output_tps_per_accelerator", "total_tps_per_accelerator", "output_tps_per_accelerator_whole_run"),
+    *("total_tps_per_accelerator_whole_run", "interactivity_mean_tps", "ttft_mean_ns", "tpot_mean_ns", "goodput_rps"),
 )
 """Metrics whose way to the peak is shown."""
 _SCALED = ("value", "low", "high", "first")
