@@ -89,15 +89,24 @@ def _trial(day: int, engine: str) -> Result:
     job = replace(job, deployment=deployment, repeats=3)
     broken = (engine, day) in (("sglang", 8), ("sglang", 10), ("vllm", 20))
     runs = [
-        a_run(repeat, point=point, day=day, **{TPS: rate * (1 - 0.3 * point) * (1 + 0.004 * (repeat - 1)), TTFT: 4e9 / rate})
+        a_run(
+            repeat,
+            point=point,
+            day=day,
+            **{TPS: rate * (1 - 0.3 * point) * (1 + 0.004 * (repeat - 1)), TTFT: 4e9 / rate},
+        )
         for point in (0, 1)
         for repeat in range(3)
     ]
     name, night = f"{engine}-{day:02}", f"2026-11-{day:02}"
     made = a_trial(name, runs[:2] if broken else runs, night=night, job=job, failure=HOSTILE if broken else None)
     wrong = (engine, day) == ("sglang", 12)
-    quality = a_quality(passed=not wrong, right=0 if wrong else 45 + day % 3, reasons=("0 of 50 right",) if wrong else ())
-    quality = replace(quality, lm_eval=(an_lm_eval_score(value=0.0 if wrong else 0.345, low=0.0, high=0.4, passed=not wrong),))
+    quality = a_quality(
+        passed=not wrong, right=0 if wrong else 45 + day % 3, reasons=("0 of 50 right",) if wrong else ()
+    )
+    quality = replace(
+        quality, lm_eval=(an_lm_eval_score(value=0.0 if wrong else 0.345, low=0.0, high=0.4, passed=not wrong),)
+    )
     if wrong:
         made = replace(made, runs=tuple(replace(run, marks=("failed_quality",)) for run in made.runs))
     stop = PointStop(point=0, stop=Stop(why="known", figure=TPS, within=0.02, half_width=0.01, repeats=3, spent_s=9.0))

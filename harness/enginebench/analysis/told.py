@@ -36,9 +36,7 @@ def jobs_told(points: Iterable[ForeignPoint]) -> pd.DataFrame:
         night = str(one.date)[:10]
         told = {"tool": one.tool, "product": _first(one, ("hardware", "accelerator", "gpu")), "night": night}
         rows.append(
-            told
-            | {"month": night[:7], "jobs": int(jobs), "complete": int(complete)}
-            | {"note": "; ".join(one.notes)}
+            told | {"month": night[:7], "jobs": int(jobs), "complete": int(complete)} | {"note": "; ".join(one.notes)}
         )
     return pd.DataFrame(rows, columns=list(JOBS), dtype=object)
 
