@@ -1,8 +1,8 @@
 """What went on inside a trial, as the page of one run loads it: distributions, telemetry over time, the log's end.
 
 All of a night's tables are read at once, some 5 ms a trial; trial by trial a compacted table takes 26 ms, four minutes
-for 10,000 trials. A night whose trials are the same, and of which retention has dropped no more, keeps the pieces of the
-earlier build: no trial ever changes, and no correction changes what is told here.
+for 10,000 trials. A night whose trials are the same, and of which retention has dropped no more, keeps the pieces of
+the earlier build: no trial ever changes, and no correction changes what is told here.
 """
 
 from __future__ import annotations
