@@ -57,7 +57,7 @@ def _build(store: Store, out: Path) -> Path:
         old.rename(out)  # the last build was killed between its two renames
     shutil.rmtree(aside, ignore_errors=True)
     shutil.copytree(assets.root() / "dashboards", aside, ignore=shutil.ignore_patterns(".*", "README.md"))
-    write_data(store, aside / "data")
+    write_data(store, aside / "data", out / "data")
     shutil.rmtree(old, ignore_errors=True)
     if out.exists():
         out.rename(old)
@@ -66,10 +66,13 @@ def _build(store: Store, out: Path) -> Path:
     return out / "index.html"
 
 
-def write_data(store: Store, folder: Path) -> None:
-    """Make all pieces of data, `index` last: it is what every page loads first, and names the others."""
+def write_data(store: Store, folder: Path, earlier: Path | None = None) -> None:
+    """Make all pieces of data, `index` last: it is what every page loads first, and names the others.
+
+    Pieces in `earlier`, which another build left, are taken over where what they were made of is the same.
+    """
     folder.mkdir(parents=True)
-    chunks = Chunks(folder)
+    chunks = Chunks(folder, earlier)
     runs = store.runs()
     points = all_points(runs, store)
     results, foreign = list(store.results()), list(store.foreign())
