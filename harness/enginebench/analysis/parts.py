@@ -32,7 +32,7 @@ def part_names(points: pd.DataFrame, known: Mapping[str, Hardware] | None = None
 
 
 def _words(points: pd.DataFrame, name: str) -> Iterable[str]:
-    return points[name].astype("str") if name in points else [""] * len(points)
+    return points[name].fillna("").astype("str") if name in points else [""] * len(points)
 
 
 def numbers(points: pd.DataFrame, name: str) -> pd.Series:
