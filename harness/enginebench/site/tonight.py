@@ -33,7 +33,9 @@ STALE_DAYS = 7
 """Days before the newest night from which on a figure is called stale: a week of nights went by without it."""
 _RECENT_DAYS = 30
 """Missing nights and failures further back are the pages' Nights and Reliability alone."""
-_OF_FIGURE = ("id", "precision", "devices", "parallelism", "workload", "load", "load_kind", "version_label", "night")
+_OF_FIGURE = (
+    *("id", "curve", "host", "precision", "devices", "parallelism", "workload", "load", "version_label", "night"),
+)
 _WHO = ("curve", "host", "engine")
 
 
