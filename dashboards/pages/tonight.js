@@ -87,7 +87,7 @@
     const unlike = EB.distinct([...figures.values()].map((one) => one.unlike).filter(Boolean));
     const models = Map.groupBy ? Map.groupBy(piece.cells, (cell) => cell.model) : piece.cells.reduce((map, cell) => map.set(cell.model, [...(map.get(cell.model) ?? []), cell]), new Map());
     for (const [model, cells] of models) {
-      const parts = EB.distinct(cells.map((cell) => cell.product));
+      const parts = EB.distinct(cells.filter((cell) => figures.has(piece.cells.indexOf(cell))).map((cell) => cell.product));
       parts.forEach((part, place) => {
         const row = element("tr");
         if (!place) row.append(element("th", link(model, "frontier", { model, workload }), { scope: "rowgroup", rowspan: parts.length }));
@@ -103,7 +103,7 @@
     const caption = `Best ${EB.title(metric)}, ${workload}`;
     const table = element("table", [element("caption", caption), element("thead", head), body], "grid");
     const told = [
-      "In brackets the 95 % interval, then load, precision, split, devices, n and version.", none ? `${EB.counted(none, "cell")} of ${piece.cells.length} ${none === 1 ? "has" : "have"} no figure of this metric and workload${hidden.length ? `; engines without any are left out: ${hidden.join(", ")}` : ""}.` : "",
+      "In brackets the 95 % interval, then load, precision, split, devices, n and version.", none ? `${EB.counted(none, "cell")} of ${piece.cells.length} ${none === 1 ? "has" : "have"} no figure of this metric and workload${hidden.length ? `; models, parts and engines without any are left out: ${hidden.join(", ")}` : ""}.` : "",
       ...unlike.map((reason) => `≈ not of our definition: ${reason}.`), piece.cells.some((cell) => cell.tool) ? "Told by another tool: one run, so no interval and no verdict." : "",
     ].filter(Boolean).join(" ");
     return element("div", [element("div", table, { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }), EB.note(told)]);

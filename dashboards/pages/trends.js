@@ -137,10 +137,11 @@
         standing = { ...chosen, model };
         const alike = left.filter((one) => ["workload", "product", "engine"].every((key) => one[key] === chosen[key]));
         const own = all.filter((point) => point.curve === chosen.curve && point.host === chosen.host && point.engine === chosen.engine && !point.reproduces);
-        const loads = orderOf(own), load = loads.includes(view.get("load")) ? view.get("load") : loads[loads.length - 1];
-        const has = (name) => own.some((point) => point.values[name] && point.values[name][0] !== null);
-        const metrics = [...new Set([...piece.watched, ...Object.keys(EB.index.metrics)])].filter(has);
-        const metric = metrics.includes(view.get("metric")) ? view.get("metric") : metrics[0];
+        const has = (name) => own.filter((point) => (point.values[name]?.[0] ?? null) !== null);
+        const metrics = [...new Set([...piece.watched, ...Object.keys(EB.index.metrics)])].filter((name) => has(name).length);
+        const metric = metrics.includes(view.get("metric")) ? view.get("metric") : metrics[0], fit = metric ? has(metric) : [];
+        const loads = orderOf(fit), often = (one) => fit.filter((point) => point.load === one).length;
+        const load = loads.includes(view.get("load")) ? view.get("load") : loads.reduce((most, one) => (often(one) >= often(most) ? one : most), loads[0]);
         const set = (key, label, options, value) => EB.select({ get: () => value, set: view.set }, key, label, options);
         const of = (key, rows) => EB.distinct(rows.map((one) => one[key] ?? "")).map((one) => [one, one || "not told"]);
         EB.renew(controls, [

@@ -51,7 +51,7 @@ def write_changes(runs: pd.DataFrame, points: pd.DataFrame, report: Report, stor
     found, recipes = places(own, report), _recipes(own, store)
     ran = {key: sorted(set(part["night"])) for key, part in own.groupby(["grid", "host"], dropna=False)}
     of_points = dict(list(fit_points.groupby(list(TRACK), sort=False)))
-    for model in sorted(set(points["model"].dropna())):
+    for model, _ in points.groupby("model", dropna=False, sort=True):
         part = own[own["model"] == model]
         curves, levels = [], []
         for key, rows in part.groupby(list(TRACK), dropna=False, sort=True):

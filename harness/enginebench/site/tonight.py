@@ -33,7 +33,9 @@ STALE_DAYS = 7
 """Days before the newest night from which on a figure is called stale: a week of nights went by without it."""
 _RECENT_DAYS = 30
 """Missing nights and failures further back are the pages' Nights and Reliability alone."""
-_OF_FIGURE = ("id", "precision", "devices", "parallelism", "workload", "load", "load_kind", "version_label", "night")
+_OF_FIGURE = (
+    *("id", "curve", "host", "precision", "devices", "parallelism", "workload", "load", "version_label", "night"),
+)
 _WHO = ("curve", "host", "engine")
 
 
@@ -47,6 +49,7 @@ def tonight(runs: pd.DataFrame, points: pd.DataFrame, report: Report, store: Sto
     rows = [row for place, (_, own) in enumerate(_grouped(standing)) for row in _figures(place, own, told)]
     changes = told.distinct(rows)
     frame = pd.DataFrame(rows, columns=["cell", "metric", *_OF_FIGURE, "value", "low", "high", "n", "unlike", "change"])
+    frame = frame.astype({"change": "Int64"})
     ours = standing[standing["tool"] == ""].drop_duplicates(list(_WHO))
     return {
         "night": newest,
@@ -66,8 +69,9 @@ def tonight(runs: pd.DataFrame, points: pd.DataFrame, report: Report, store: Sto
 
 
 def _grouped(standing: pd.DataFrame) -> Iterator[tuple[Any, pd.DataFrame]]:
-    # A part that another tool does not name is a part too.
-    yield from standing.assign(product=standing["product"].fillna("not told")).groupby(list(CELL), sort=True)
+    # A model or part that another tool does not name is one too.
+    named = {name: standing[name].fillna("not told") for name in ("model", "product", "engine")}
+    yield from standing.assign(**named).groupby(list(CELL), sort=True)
 
 
 def _days(night: str, newest: str | None) -> int | None:
@@ -144,8 +148,8 @@ class _Changes:
         ours = points[points["tool"] == ""]
         now = snapshot(ours)
         self._now = _by_curve(now)
-        newer = pd.MultiIndex.from_frame(now[[*_WHO[:2], "version"]])
-        self._before = _by_curve(snapshot(ours[~pd.MultiIndex.from_frame(ours[[*_WHO[:2], "version"]]).isin(newer)]))
+        newer = pd.MultiIndex.from_frame(now[[*_WHO, "version"]])
+        self._before = _by_curve(snapshot(ours[~pd.MultiIndex.from_frame(ours[[*_WHO, "version"]]).isin(newer)]))
         self._compared: dict[tuple[str, ...], tuple[Comparison | None, dict[str, Any]]] = {}
 
     def of(self, point: pd.Series, metric: str) -> dict[str, Any]:
@@ -205,7 +209,7 @@ class _Changes:
         return metric in WATCHED and nights >= Rule().first
 
     def _named(self, place: Place) -> dict[str, Any]:
-        row = self._now.get(place[:2], {})
+        row = self._now.get(place, {})
         return {name: row.get(name) for name in ("model", "product", "engine", "workload")}
 
     def _of_nights(self, place: Place, metric: str, load: str, nights: int) -> dict[str, Any]:
@@ -217,7 +221,7 @@ class _Changes:
         return {**_of_finding(last), "how": "nights", "verdict": verdict, "new": last.found == self._newest}
 
     def _of_versions(self, point: pd.Series) -> tuple[Comparison | None, dict[str, Any]] | None:
-        at = (point["curve"], point["host"])
+        at: Place = tuple(point[name] for name in _WHO)  # type: ignore[assignment]
         new, old = self._now.get(at), self._before.get(at)
         if new is None or old is None:
             return None
@@ -243,10 +247,10 @@ class _Changes:
             return None, {**words, "why": str(error)}
 
 
-def _by_curve(standing: pd.DataFrame) -> dict[tuple[str, str], dict[str, Any]]:
+def _by_curve(standing: pd.DataFrame) -> dict[Place, dict[str, Any]]:
     names = [*_WHO, "model", "product", "workload", "version", "engine_version", "version_label"]
-    first = standing.drop_duplicates(list(_WHO[:2]))[names]
-    return {(row["curve"], row["host"]): {str(k): v for k, v in row.items()} for row in first.to_dict("records")}
+    rows = standing.drop_duplicates(list(_WHO))[names].to_dict("records")
+    return {(row["curve"], row["host"], row["engine"]): {str(k): v for k, v in row.items()} for row in rows}
 
 
 def _judged(comparison: Comparison, point: pd.Series, metric: str) -> Judged | None:
