@@ -7,8 +7,8 @@ from collections import Counter
 
 import pytest
 
-from enginebench.analysis.peak import day_0_to_peak, envelope, leads, reigns
 from enginebench.analysis.peak import best_by_night as best_of
+from enginebench.analysis.peak import day_0_to_peak, envelope, leads, reigns
 from enginebench.analysis.points import summarise_points
 from enginebench.analysis.reliability import TRIAL, missing_nights, outages, success, trials
 from enginebench.intervals import wilson
