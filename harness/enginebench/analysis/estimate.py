@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from enginebench.analysis.interpolation import knots, through
 from enginebench.analysis.starts import Means
 from enginebench.intervals import welch
 from enginebench.records import record
@@ -150,15 +151,12 @@ def _curves(loads: Sequence[Means], speed: str, rate: str) -> list[tuple[NDArray
     """Ascending interactivity with its throughput, of each start that has every load."""
     found = []
     for row in _whole(loads, speed, rate):
-        knots, where = np.unique(row[: len(loads)], return_inverse=True)
         # Two loads of one interactivity are one knot.
-        found.append((knots, np.bincount(where, weights=row[len(loads) :]) / np.bincount(where)))
+        curve = knots(row[: len(loads)], row[len(loads) :])
+        found.append((curve.x, curve.y))
     return found
 
 
 def _mean(x: NDArray[Any], y: NDArray[Any], low: float, high: float) -> float:
     """Mean of the curve through the knots between two values of x."""
-    from scipy.interpolate import PchipInterpolator
-
-    # Of two knots this is the straight line.
-    return float(PchipInterpolator(x, y).integrate(low, high)) / (high - low)
+    return float(through(x, y).integrate(low, high)) / (high - low)

@@ -84,9 +84,21 @@ def summarise_points(runs: pd.DataFrame, metrics: Sequence[str] | None = None) -
 def eligible(points: pd.DataFrame) -> pd.DataFrame:
     """The points that may stand on a frontier or in a verdict: not those of servers that gave wrong answers, nor those
     of which no run is free of the client's own lateness or all were invalidated, nor reproductions."""
-    bound = points["marks"].map(lambda marks: CLIENT in marks)
-    out = points["failed_quality"].astype(bool) | points["invalid"].astype(bool) | points["reproduces"].notna()
-    return points[~out & ~bound]
+    return points[why_not_eligible(points) == ""]
+
+
+def why_not_eligible(points: pd.DataFrame) -> pd.Series:
+    """Why each point is not `eligible`, by its index; empty: it is."""
+    bound = points["marks"].map(lambda marks: CLIENT in marks).astype(bool)
+    reasons = pd.Series("", index=points.index, dtype="object")
+    for found, words in (
+        (points["failed_quality"].astype(bool), "the server gave wrong answers"),
+        (points["invalid"].astype(bool), "every run was invalidated"),
+        (points["reproduces"].notna(), "a reproduction"),
+        (bound, "the client was too late in every run"),
+    ):
+        reasons = reasons.mask(found & (reasons == ""), words)
+    return reasons
 
 
 def _told(runs: pd.DataFrame, point: Codes, used: Mask, valid: Mask, count: int) -> pd.DataFrame:
