@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enginebench import config
-from enginebench.analysis.economics import COLUMNS, FIGURES, KINDS, OwnRate, economics
+from enginebench.analysis.economics import COLUMNS, FIGURES, KINDS, OwnRate, economics, priced
 from enginebench.analysis.parts import part_names
 from enginebench.analysis.points import summarise_points
 from enginebench.config import RateRow, Rates
@@ -158,8 +158,9 @@ def test_an_unknown_part_costs_nothing_known():
 
 
 def test_parts_by_name_go_before_products():
-    points = pd.DataFrame([a_point(), a_point() | {"part": "b200"}, a_point() | {"part": "a100"}])
-    assert list(part_names(points)) == ["h100-sxm", "b200", None]
+    named = [{}, {"part": "b200"}, {"part": "a100"}, {"part": "h200"}, {"part": "tpu"}]
+    points = pd.DataFrame([a_point() | one for one in named])
+    assert list(part_names(points)) == ["h100-sxm", "b200", None, "h200-sxm", None]
 
 
 def test_points_of_a_store_keep_their_index():
@@ -168,8 +169,10 @@ def test_points_of_a_store_keep_their_index():
     table = economics(points, RATES)
     assert list(table.columns) == list(COLUMNS)
     assert list(table.index) == [7]
-    joined = points.join(table)
-    assert joined["output_tps_per_accelerator"].notna().all()
+    both = priced(points.assign(part="b200"), RATES)
+    assert list(both["output_tps_per_accelerator"]) == list(points["output_tps_per_accelerator"])
+    assert list(both["part"]) == ["b200"]
+    assert both.columns.is_unique
     assert list(economics(points.iloc[:0], RATES).columns) == list(COLUMNS)
 
 

@@ -85,7 +85,7 @@ def test_what_a_traffic_takes_by_hand():
     assert row["total_usd_per_mtok"] == pytest.approx(104 * 2 * 730 / (100 * 2_628_000 * 1000 / 1e6))
     assert row["output_usd_per_mtok"] == pytest.approx(10 * row["total_usd_per_mtok"])
     assert (row["rate"], row["rate_source"], row["night"]) == ("h100-sxm@2026-01-01", "a list", "2026-11-24")
-    assert (row["rests_on"], row["trials"]) == (["p0"], ["t8"])
+    assert (row["rests_on"], row["loads"], row["trials"]) == (["p0"], ["c8"], ["t8"])
 
 
 def test_a_whole_quotient_asks_for_no_further_replica():
@@ -270,7 +270,7 @@ def test_nothing_is_promised_beyond_what_was_measured(loads):
             assert one.rate_rps == max(keeping)
 
 
-@settings(max_examples=30)
+@settings(max_examples=20)
 @given(rate=st.floats(0.1, 1e4), more=st.floats(1, 10), utilisation=st.floats(0.1, 1), spare=st.integers(0, 3))
 def test_more_traffic_takes_no_fewer_and_what_is_had_suffices(rate, more, utilisation, spare):
     few, many = (

@@ -171,7 +171,7 @@ def economics(
     whole_run: bool = False,
     parts: Mapping[str, Hardware] | None = None,
 ) -> pd.DataFrame:
-    """COLUMNS of each point, by its index, so that `points.join(economics(points, rates))` is both.
+    """COLUMNS of each point, by its index; `priced` gives them beside the points.
 
     `points` has `night`, `vendor` and `product` (or `part`), and `{kind}_tps_per_accelerator` with `_low` and `_high`
     as `summarise_points`, `snapshot` and `at_target` give them; what is not there is null. `whole_run` takes
@@ -193,6 +193,12 @@ def economics(
         sheet.rising(f"{kind}_measured_j_per_token", pd.Series(1.0, index=points.index), energy, unknown)
         sheet.falling(f"{kind}_measured_tps_per_mw", pd.Series(MILLION, index=points.index), energy, unknown)
     return pd.concat([found[list(RATE_COLUMNS)], sheet.frame()], axis=1)[list(COLUMNS)]
+
+
+def priced(points: pd.DataFrame, rates: Rates, **asked: Any) -> pd.DataFrame:
+    """The points with `economics` beside them, which takes what is `asked`; its columns go before others of a name."""
+    found = economics(points, rates, **asked)
+    return pd.concat([points.drop(columns=[name for name in found if name in points]), found], axis=1)
 
 
 _Ends = tuple[pd.Series, pd.Series, pd.Series]

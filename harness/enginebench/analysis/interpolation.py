@@ -7,7 +7,7 @@ tables). InferenceX has published of its calculator that a curve laid through co
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,25 @@ def through(x: NDArray[Any], y: NDArray[Any]) -> Any:
     return PchipInterpolator(x, y, extrapolate=False)
 
 
+@record
+class Column:
+    """A figure of some points, with both ends of its intervals; NaN where one is not known."""
+
+    value: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+
+    def take(self, rows: NDArray[Any]) -> Column:
+        """Those of some rows, by place or by which are true."""
+        return Column(value=self.value[rows], low=self.low[rows], high=self.high[rows])
+
+
+def column(points: pd.DataFrame, name: str) -> Column:
+    """A column of points with its `_low` and `_high`."""
+    value, low, high = (numbers(points, f"{name}{end}").to_numpy() for end in ("", "_low", "_high"))
+    return Column(value=value, low=low, high=high)
+
+
 def read(curve: pd.DataFrame, x: str, y: str, target: float) -> Reading:
     """`y` of one curve's points where `x` is `target`; both are columns with `_low` and `_high` beside them.
 
@@ -83,10 +102,16 @@ def read(curve: pd.DataFrame, x: str, y: str, target: float) -> Reading:
     point are of the same runs and err together.
     """
     assert math.isfinite(target)
-    known = curve[numbers(curve, x).notna() & numbers(curve, y).notna()]
-    if known.empty:
+    xs, ys = column(curve, x), column(curve, y)
+    known = ~np.isnan(xs.value) & ~np.isnan(ys.value)
+    if not known.any():
         return Reading(value=None, reason=f"no point has both {x} and {y}")
-    found = knots(numbers(known, x).to_numpy(), numbers(known, y).to_numpy())
+    return _read(xs.take(known), ys.take(known), list(curve.index[known]), target)
+
+
+def _read(x: Column, y: Column, labels: Sequence[Hashable], target: float) -> Reading:
+    """The same of points that all have both figures."""
+    found = knots(x.value, y.value)
     count = len(found.x)
     if not found.x[0] <= target <= found.x[-1]:
         where = "lowest" if target < found.x[0] else "highest"
@@ -94,30 +119,29 @@ def read(curve: pd.DataFrame, x: str, y: str, target: float) -> Reading:
         return Reading(value=None, knots=count, reason=f"{beyond}, {found.x[0 if where == 'lowest' else -1]:.6g}")
     right = int(np.searchsorted(found.x, target))
     sides = [right] if found.x[right] == target else [right - 1, right]
-    around = [known[found.place == side] for side in sides]
-    labels = tuple(label for side in around for label in side.index)
+    around = [np.flatnonzero(found.place == side) for side in sides]
+    on = tuple(labels[int(at)] for side in around for at in side)
     line = through(found.x, found.y) if count > 1 else None
     value = float(found.y[right]) if len(sides) == 1 or line is None else float(line(target))
-    spans_x = [_span(side, x) for side in around]
-    spans_y = [_span(side, y, share=True) for side in around]
+    spans_x = [_span(x.take(side)) for side in around]
+    spans_y = [_span(y.take(side), share=True) for side in around]
     if None in spans_x or None in spans_y:
-        return Reading(value=value, points=labels, knots=count, interval_reason="a point it rests on has no interval")
+        return Reading(value=value, points=on, knots=count, interval_reason="a point it rests on has no interval")
     way = (target - found.x[right - 1]) / (found.x[right] - found.x[right - 1]) if len(sides) > 1 else 0.0
     left, onward = _between(spans_x, way)
     below, above = _between(spans_y, way)
     # Points that lie too far left by something show at the target what holds so much further left.
     near = _along(found, line, target - onward, target + left) if line else []
     low, high = min([value, *near]) * (1 - below), max([value, *near]) * (1 + above)
-    return Reading(value=value, low=low, high=high, points=labels, knots=count)
+    return Reading(value=value, low=low, high=high, points=on, knots=count)
 
 
-def _span(side: pd.DataFrame, name: str, *, share: bool = False) -> tuple[float, float] | None:
+def _span(side: Column, *, share: bool = False) -> tuple[float, float] | None:
     """How far the intervals of the points at one knot reach below and above their centre; null: there are none."""
-    centre = float(numbers(side, name).mean())
-    low, high = numbers(side, f"{name}_low"), numbers(side, f"{name}_high")
-    if low.isna().any() or high.isna().any() or (share and centre <= 0):
+    centre, low, high = float(side.value.mean()), float(side.low.min()), float(side.high.max())
+    if math.isnan(low) or math.isnan(high) or (share and centre <= 0):
         return None
-    below, above = centre - float(low.min()), float(high.max()) - centre
+    below, above = centre - low, high - centre
     return (below / centre, above / centre) if share else (below, above)
 
 
@@ -152,31 +176,54 @@ def at_target(
     beside = [name for name in BESIDE if name in points]
     columns = [*beside, "night", "x", "target", *(f"{y}{end}" for y in ys for end in ("", "_low", "_high"))]
     columns += ["between", "loads", "trials", "knots", "reason", "interval_reason"]
+    axis, figures = column(points, x), {y: column(points, y) for y in ys}
+    known = ~np.isnan(axis.value) & ~np.any([np.isnan(one.value) for one in figures.values()], axis=0)
+    # Whole columns are taken out once: a table's cells one by one take thirty times as long.
+    told = {name: points[name].to_numpy() for name in (*beside, "night", "load", "trials") if name in points}
+    none = f"no point has {x} and {', '.join(ys)}"
+    rows = []
+    for at in _curves(points, by):
+        whole = at[known[at]]
+        labels = list(points.index[whole])
+        found = {
+            y: _read(axis.take(whole), one.take(whole), labels, target)
+            if len(whole)
+            else Reading(value=None, reason=none)
+            for y, one in figures.items()
+        }
+        first = found[ys[0]]
+        on = whole[[labels.index(label) for label in first.points]] if first.points else at
+        rows.append(_row(told, beside, on, found) | {"x": x, "target": target})
+    types = dict.fromkeys((f"{y}{end}" for y in ys for end in ("", "_low", "_high")), "float64")
+    return pd.DataFrame(rows, columns=columns).astype(types)
+
+
+def _curves(points: pd.DataFrame, by: Sequence[str]) -> list[NDArray[np.int64]]:
+    """The places of each curve's points, in the order of their first."""
     keys = [name for name in by if name in points]
-    rows = [_row(curve, beside, x, ys, target) for _, curve in points.groupby(keys, dropna=False, sort=False)]
-    figures = dict.fromkeys((f"{y}{end}" for y in ys for end in ("", "_low", "_high")), "float64")
-    return pd.DataFrame(rows, columns=columns).astype(figures)
+    if points.empty:
+        return []
+    order = points.groupby(keys, dropna=False, sort=False).ngroup().to_numpy()
+    places = np.argsort(order, kind="stable")
+    return np.split(places, np.flatnonzero(np.diff(order[places])) + 1)
 
 
-def _row(curve: pd.DataFrame, beside: Sequence[str], x: str, ys: Sequence[str], target: float) -> dict[str, Any]:
-    whole = curve[numbers(curve, x).notna() & ~pd.concat([numbers(curve, y).isna() for y in ys], axis=1).any(axis=1)]
-    found = {y: read(whole, x, y, target) for y in ys}
-    first = found[ys[0]]
-    on = curve.loc[list(first.points)] if first.points else curve
-    row: dict[str, Any] = {name: on.iloc[0][name] for name in beside}
+def _row(
+    told: Mapping[str, Any], beside: Sequence[str], on: NDArray[np.int64], found: Mapping[str, Reading]
+) -> dict[str, Any]:
+    """What was read of one curve, beside what the points at places `on` say of themselves (`told`)."""
+    first = next(iter(found.values()))
+    row: dict[str, Any] = {name: told[name][on[0]] for name in beside}
     for y, one in found.items():
         row |= {y: one.value, f"{y}_low": one.low, f"{y}_high": one.high}
-    none = f"no point has {x} and {', '.join(ys)}" if whole.empty else first.reason
+    named = {name: [told[name][at] for at in on] if name in told else [] for name in ("night", "load", "trials")}
+    rests = bool(first.points)
     return row | {
-        "night": on["night"].max() if "night" in on else None,
-        "x": x,
-        "target": target,
+        "night": max(named["night"], default=None),
         "between": list(first.points),
-        "loads": list(on["load"]) if first.points and "load" in on else [],
-        "trials": sorted({trial for trials in on["trials"] for trial in trials})
-        if first.points and "trials" in on
-        else [],
+        "loads": named["load"] if rests else [],
+        "trials": sorted({trial for one in named["trials"] for trial in one}) if rests else [],
         "knots": first.knots,
-        "reason": none,
+        "reason": first.reason,
         "interval_reason": next((one.interval_reason for one in found.values() if one.interval_reason), ""),
     }

@@ -14,7 +14,8 @@ from enginebench.config import Hardware
 def part_names(points: pd.DataFrame, known: Mapping[str, Hardware] | None = None) -> pd.Series:
     """Name in `known` (the shipped parts, if left out) of each point's accelerator; None: it is none of them.
 
-    By `vendor` and `product`, as a part's `match` says; a column `part` goes before, for figures of other tools.
+    By `vendor` and `product`, as a part's `match` says. A column `part` goes before, for figures of other tools: a
+    name, or what stands before its dash where no other part has it (`h100` is h100-sxm).
     """
     parts = config.parts() if known is None else known
     given = points["part"] if "part" in points else pd.Series(None, index=points.index, dtype="object")
@@ -22,13 +23,20 @@ def part_names(points: pd.DataFrame, known: Mapping[str, Hardware] | None = None
     names: list[str | None] = []
     for part, vendor, product in zip(given, _words(points, "vendor"), _words(points, "product"), strict=True):
         if isinstance(part, str) and part:
-            names.append(part if part in parts else None)
+            names.append(_named(part, parts))
             continue
         if (vendor, product) not in found:
             one = config.hardware(vendor, product, parts.values())
             found[vendor, product] = one.name if one else None
         names.append(found[vendor, product])
     return pd.Series(names, index=points.index, dtype="object", name="part")
+
+
+def _named(words: str, parts: Mapping[str, Hardware]) -> str | None:
+    if words in parts:
+        return words
+    close = [name for name, part in parts.items() if name.partition("-")[0] == words != part.vendor]
+    return close[0] if len(close) == 1 else None
 
 
 def _words(points: pd.DataFrame, name: str) -> Iterable[str]:

@@ -27,6 +27,11 @@ COLUMNS = (
     *("binds", "attention_counted", "absent"),
 )
 """Columns of `roofline`."""
+_MEASURED = ("output_tps_per_accelerator", "input_tps_per_accelerator", "tpot_mean_ns", "ttft_p50_ns")
+_USED = (
+    *("model", "precision", "dummy_weights", "devices", "parallelism", "isl_tokens", "osl_tokens", "concurrency"),
+    *("acceptance_share", "prefix_hit_share", *(f"{name}{end}" for name in _MEASURED for end in ("", "_low", "_high"))),
+)
 _WEIGHTS_ONLY = {"int4": "bf16"}
 """Precision of weights that no matrix unit multiplies with, to the one that they are brought to before."""
 
@@ -73,9 +78,10 @@ def roofline(
         from enginebench import config
 
         parts = config.parts()
+    used = points[[name for name in _USED if name in points]]
     rows = [
         _row(row, models.get(row["model"]), parts.get(part) if part else None)
-        for row, part in zip(points.to_dict("records"), found, strict=True)
+        for row, part in zip(used.to_dict("records"), found, strict=True)
     ]
     numeric = [
         name for name in COLUMNS if name not in ("part", "compute_precision", "binds", "attention_counted", "absent")

@@ -20,7 +20,6 @@ from enginebench.records import Objective, record
 MONTH_HOURS = 730
 """Hours of a month: 8,760 / 12."""
 _MONTH_S = MONTH_HOURS * 3600
-_RATE = "requests_rps"
 Requests = Callable[[Mapping[Any, Any]], pd.DataFrame | None]
 """Gives the requests of a point (a row of the table of points), or null where they are kept no more."""
 LimitedBy = Literal[
@@ -95,7 +94,18 @@ COLUMNS = (
     *BESIDE,
     *("night", "meets", "basis", "load", "traffic_rps"),
     *(f"{name}{end}" for name in ("deployment_rps", *_COUNTS, *_FIGURES[1:]) for end in _ENDS),
-    *("limited_by", "limit_words", "evidence", "sure", "joint_low", "joint_high", "rests_on", "trials", "left_out"),
+    *(
+        "limited_by",
+        "limit_words",
+        "evidence",
+        "sure",
+        "joint_low",
+        "joint_high",
+        "rests_on",
+        "loads",
+        "trials",
+        "left_out",
+    ),
     *(*RATE_COLUMNS[1:], "absent"),
 )
 """Columns of `size`; those of `BESIDE` where the points have them."""
@@ -110,6 +120,7 @@ def size(
     on: str | None = None,
     own: Mapping[str, OwnRate] | None = None,
     requests: Requests | None = None,
+    whole_run: bool = False,
     parts: Mapping[str, Hardware] | None = None,
 ) -> pd.DataFrame:
     """COLUMNS for each curve of the demand's model and workload, the cheapest first, those without an answer last.
@@ -122,6 +133,7 @@ def size(
 
     With `requests` points are judged by their requests, else by stored percentiles; `evidence` says which, and `sure`
     whether the evidence's intervals lie on the verdict's side. `absent` is a dictionary: column to why it is null.
+    `rests_on` are labels of the points and `loads` their loads: how far apart these are is how much `between` is worth.
     Rates of the newest night it rests on, or as asked (`rates_of`). Raises UserError for a demand that can't be.
     """
     _check(demand)
@@ -131,7 +143,11 @@ def size(
     rows, found = [], []
     for _, curve in asked.groupby(keys, dropna=False, sort=False):
         usable = curve[reasons[curve.index] == ""]
-        one = capacity(usable, demand.objective, requests) if len(usable) else _left_out(reasons[curve.index])
+        one = (
+            capacity(usable, demand.objective, requests, whole_run=whole_run)
+            if len(usable)
+            else _left_out(reasons[curve.index])
+        )
         rows.append(_beside(curve, one) | {"left_out": len(curve) - len(usable)})
         found.append(one)
     table = pd.DataFrame(rows)
@@ -182,12 +198,16 @@ def _asked(points: pd.DataFrame, demand: Demand) -> pd.DataFrame:
     return of_model[same]
 
 
-def capacity(curve: pd.DataFrame, objective: Objective, requests: Requests | None = None) -> Capacity:
-    """The highest rate of one curve's points, of one kind of load, that keeps the objective."""
-    loads = _by_load(curve)
+def capacity(
+    curve: pd.DataFrame, objective: Objective, requests: Requests | None = None, *, whole_run: bool = False
+) -> Capacity:
+    """The highest rate of one curve's points, of one kind of load, that keeps the objective; `whole_run` takes the rate
+    of the whole run instead of the steady window's."""
+    rate = "requests_rps_whole_run" if whole_run else "requests_rps"
+    loads = _by_load(curve, rate)
     rows = loads.to_dict("records")
     kept = [judge(row, objective, requests(row) if requests else None) for row in rows]
-    speeds = numbers(loads, _RATE)
+    speeds = numbers(loads, rate)
     good = [at for at, one in enumerate(kept) if one.verdict == "passed" and speeds.notna().iloc[at]]
     if not good:
         return _none(loads, kept)
@@ -195,7 +215,10 @@ def capacity(curve: pd.DataFrame, objective: Objective, requests: Requests | Non
     heavier = best + 1
     base: dict[str, Any] = {"kept": kept[best], "on": (loads.index[best],)}
     speed = Reading(
-        value=float(speeds.iloc[best]), low=_end(rows[best], "low"), high=_end(rows[best], "high"), points=base["on"]
+        value=float(speeds.iloc[best]),
+        low=_end(rows[best], f"{rate}_low"),
+        high=_end(rows[best], f"{rate}_high"),
+        points=base["on"],
     )
     if heavier == len(rows):
         words = f"{rows[best]['load']} is the highest load measured: more may fit, not measured"
@@ -207,7 +230,7 @@ def capacity(curve: pd.DataFrame, objective: Objective, requests: Requests | Non
     if other.verdict == "passed":
         words = f"{rows[heavier]['load']} keeps it too, at no higher rate that is known"
         return _capacity(speed, "measured", "throughput peaks", words, base)
-    crossing, limit = _crossing(loads, best, heavier, other, objective)
+    crossing, limit = _crossing(loads, (best, heavier), rate, other, objective)
     words = f"{rows[heavier]['load']}: {other.words}"
     lighter = [row["load"] for row, one in zip(rows[:best], kept, strict=False) if one.verdict == "failed"]
     words += f"; so does the lighter {', '.join(lighter)}" if lighter else ""
@@ -234,17 +257,17 @@ def _capacity(
     )
 
 
-def _by_load(curve: pd.DataFrame) -> pd.DataFrame:
+def _by_load(curve: pd.DataFrame, rate: str) -> pd.DataFrame:
     """The points from the lightest load to the heaviest: by requests in flight or rate asked, else by rate served."""
     asked = numbers(curve, "concurrency")
     asked = asked.where(asked.notna(), numbers(curve, "rate_rps"))
     if asked.isna().any():
-        asked = numbers(curve, _RATE)
+        asked = numbers(curve, rate)
     return curve.loc[asked.sort_values(kind="stable", na_position="last").index]
 
 
-def _end(row: Mapping[Any, Any], end: str) -> float | None:
-    value = row.get(f"{_RATE}_{end}")
+def _end(row: Mapping[Any, Any], name: str) -> float | None:
+    value = row.get(name)
     return None if value is None or pd.isna(value) else float(value)
 
 
@@ -265,7 +288,7 @@ def _left_out(reasons: pd.Series) -> Capacity:
 
 
 def _crossing(
-    loads: pd.DataFrame, best: int, heavier: int, other: Kept, objective: Objective
+    loads: pd.DataFrame, pair: tuple[int, int], rate: str, other: Kept, objective: Objective
 ) -> tuple[Reading | None, Literal["ttft", "tpot", "e2el"] | None]:
     """Where between two loads the first limit is reached, by the percentile that it is on, and which one that is.
 
@@ -275,14 +298,16 @@ def _crossing(
     if objective.goodput_share is not None or not other.broken:
         return None, None
     first: tuple[Reading, Literal["ttft", "tpot", "e2el"]] | None = None
+    two = loads.iloc[list(pair)]
     for limit in (one.limit for one in other.broken):
-        name = column(loads.iloc[best].to_dict(), limit.metric, limit.share)
+        name = column(loads.iloc[pair[0]].to_dict(), limit.metric, limit.share)
         latency = numbers(loads, name or "")
-        pair = latency.iloc[[best, heavier]]
-        if name is None or pair.isna().any() or not pair.iloc[0] <= limit.at_most_ns < pair.iloc[1]:
+        below, above = (latency.iloc[at] for at in pair)
+        # False too where one of them is not known.
+        if name is None or not below <= limit.at_most_ns < above:
             return None, limit.metric
         grows = latency.notna().all() and latency.is_monotonic_increasing and latency.is_unique
-        found = read(loads if grows else loads.iloc[[best, heavier]], name, _RATE, limit.at_most_ns)
+        found = read(loads if grows else two, name, rate, limit.at_most_ns)
         if found.value is None:
             return None, limit.metric
         if first is None or first[0].value is None or found.value < first[0].value:
@@ -307,6 +332,7 @@ def _beside(curve: pd.DataFrame, one: Capacity) -> dict[str, Any]:
         "joint_low": kept.joint_low if kept else None,
         "joint_high": kept.joint_high if kept else None,
         "rests_on": list(one.on),
+        "loads": list(on["load"]) if one.on else [],
         "trials": sorted({trial for trials in on["trials"] for trial in trials}) if one.on and "trials" in on else [],
     }
 

@@ -44,7 +44,7 @@ class Broken:
     limit: Limit
     """The limit."""
     words: str
-    """By how much: `ttft p99 is 2310 ms, 1.16 times the limit of 2000 ms`."""
+    """By how much: `ttft p99 is 2,310 ms, 1.155 times the limit of 2,000 ms`."""
 
 
 @record
@@ -174,7 +174,7 @@ def _by_requests(requests: pd.DataFrame, objective: Objective) -> Kept:
 
 
 def _name(limit: Limit | None) -> str:
-    return "all limits at once" if limit is None else f"{limit.metric} <= {limit.at_most_ns / 1e6:g} ms"
+    return "all limits at once" if limit is None else f"{limit.metric} <= {_ms(limit.at_most_ns)}"
 
 
 @record
@@ -240,15 +240,19 @@ def _whole(point: Mapping[Any, Any], name: str) -> bool:
 
 
 def _excess(limit: Limit, told: Mapping[float, float], success: float | None) -> str:
-    at_most = f"the limit of {limit.at_most_ns / 1e6:g} ms"
+    at_most = f"the limit of {_ms(limit.at_most_ns)}"
     if success is not None:
         return (
             f"only {success * 100:.4g} % of the requests ended well; {limit.share * 100:g} % are to keep {_name(limit)}"
         )
     share = max(one for one, value in told.items() if one <= limit.share and value > limit.at_most_ns)
     value = told[share]
-    times = f"{value / limit.at_most_ns:.3g} times"
-    return f"{limit.metric} {STORED[share]} is {value / 1e6:.4g} ms, {times} {at_most}"
+    times = f"{value / limit.at_most_ns:.4g} times"
+    return f"{limit.metric} {STORED[share]} is {_ms(value)}, {times} {at_most}"
+
+
+def _ms(value_ns: float) -> str:
+    return f"{value_ns / 1e6:,.1f}".removesuffix(".0") + " ms"
 
 
 def _why_unknown(limit: Limit) -> str:
