@@ -48,6 +48,7 @@
       EB.element("button", "PNG", { type: "button", onclick: () => picture("png") }), " ",
       EB.element("button", "SVG", { type: "button", onclick: () => picture("svg") }), " ",
       EB.download("CSV", `${name}.csv`, () => EB.csv(shown.columns, shown.rows)), " ",
+      EB.element("button", "Reset zoom", { type: "button", onclick: () => { if (shown) Plotly.relayout(plot, Object.fromEntries(Object.keys(plot.layout).filter((key) => /^[xy]axis/.test(key)).map((key) => [`${key}.autorange`, true]))); } }), " ",
       EB.element("button", "Copy link", { type: "button", onclick: () => navigator.clipboard?.writeText(location.href) }),
     ], "tools");
     const details = EB.element("details", [EB.element("summary", "The same as a table"), twin]);
@@ -58,6 +59,7 @@
       shown = next;
       note.textContent = next.note ?? "";
       await EB.script("vendor/plotly-basic.min.js");
+      await attached(plot);
       if (shown !== next) return;
       const traces = next.traces.map((trace) => ({ ...trace, visible: !hidden.has(trace.name) }));
       await Plotly.react(plot, traces, next.layout, { responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false });
@@ -79,6 +81,8 @@
     };
     return box;
   };
+  // A chart that stands nowhere has no width; it is drawn once it is put somewhere, within some seconds.
+  const attached = async (plot) => { for (let frame = 0; !plot.isConnected && frame < 300; frame++) await new Promise(requestAnimationFrame); };
   const glyphs = { circle: "●", square: "■", diamond: "◆", "triangle-up": "▲", cross: "✚", star: "★", hexagon: "⬢", "triangle-down": "▼", pentagon: "⬟" };
   EB.glyph = (symbol) => glyphs[symbol] ?? "—";
   // A data: address as a blob: fetch may be forbidden from a disk.

@@ -62,10 +62,13 @@ window.EB = {};
   };
 
   // One trial whole; null where the store has none of the id.
-  EB.trial = async (night, id) => {
+  EB.trial = (night, id) => sharded("trials", "shards", night, id);
+  // What went on inside it: distributions, telemetry, what the engine told, the log's end.
+  EB.trialDetails = (night, id) => sharded("details", "details", night, id);
+  const sharded = async (folder, counted, night, id) => {
     const found = (await EB.load("index")).nights.find((one) => one.night === night);
     if (!found) return null;
-    const shard = [...id].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % found.shards;
-    return (await EB.load(`trials/${night}/${shard}`))[id] ?? null;
+    const shard = [...id].reduce((sum, letter) => sum + letter.codePointAt(0), 0) % found[counted];
+    return (await EB.load(`${folder}/${night}/${shard}`))[id] ?? null;
   };
 })();

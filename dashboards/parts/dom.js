@@ -19,27 +19,44 @@
   // A link to a page with its view.
   EB.link = (text, page, view = {}) => element("a", text, { href: EB.address(page, view) });
 
-  // Label and <select>; `options` are values or [value, label]. A value that is no option becomes the first one.
+  // Label and <select>; `options` are values, [value, label] or { group, options }. A value that is no option becomes the first.
   EB.select = (view, key, label, options, all) => {
-    const pairs = [...(all ? [["", all]] : []), ...options.map((one) => (Array.isArray(one) ? one : [one, one]))];
-    const box = element("select", pairs.map(([value, text]) => element("option", text ?? EB.missing, { value: value ?? "" })), { name: key });
+    const paired = (some) => some.map((one) => (Array.isArray(one) ? one : [one, one]));
+    const option = ([value, text]) => element("option", text ?? EB.missing, { value: value ?? "" });
+    const groups = [...(all ? [["", all]] : []), ...options].map((one) => (one?.group ? { label: one.group, pairs: paired(one.options) } : { pairs: paired([one]) }));
+    const pairs = groups.flatMap((one) => one.pairs);
+    const box = element("select", groups.map((one) => (one.label ? element("optgroup", one.pairs.map(option), { label: one.label }) : option(one.pairs[0]))), { name: key });
     const given = view.get(key);
     box.value = pairs.some(([value]) => value === given) ? given : pairs[0]?.[0] ?? "";
     box.onchange = () => view.set({ [key]: box.value });
     return element("label", [label + " ", box]);
   };
-  // Several of many, as checkboxes in a box that opens; none checked means all.
-  EB.several = (view, key, label, options) => {
-    const chosen = new Set(view.list(key));
+  // Several of many, as checkboxes in a box that opens; none checked means all, or those of `standard`.
+  EB.several = (view, key, label, options, standard = []) => {
+    const given = view.list(key), chosen = new Set(given.length ? given : standard);
     const told = () => `${label}: ${chosen.size ? [...chosen].join(", ") : "all"}`;
     const summary = element("summary", told());
     const boxes = options.map((value) => {
-      const box = element("input", null, { type: "checkbox", value });
+      const box = element("input", null, { type: "checkbox", name: key, value });
       box.checked = chosen.has(value);
       box.onchange = () => { if (box.checked) chosen.add(value); else chosen.delete(value); summary.textContent = told(); view.set({ [key]: [...chosen] }); };
       return element("label", [box, " " + value]);
     });
-    return element("details", [summary, element("div", boxes, "choices")], { class: "several" });
+    const every = options.length > 3 ? [element("button", "all of them", { type: "button", name: `${key}-all`, onclick: () => view.set({ [key]: standard.length ? options : [] }) })] : [];
+    return element("details", [summary, element("div", [...boxes, ...every], "choices")], { class: "several", "data-key": key });
+  };
+  addEventListener("pointerdown", (event) => { for (const one of document.querySelectorAll("details.several[open]")) if (!one.contains(event.target)) one.open = false; });
+  addEventListener("keydown", (event) => { const open = event.key === "Escape" && document.querySelector("details.several[open]"); if (open) { open.open = false; open.querySelector("summary").focus(); } });
+  // Put new controls in place of old ones: what was open stays open, and who had the focus keeps it.
+  EB.renew = (box, nodes) => {
+    const open = new Set([...box.querySelectorAll("details[data-key][open]")].map((one) => one.dataset.key));
+    const at = box.contains(document.activeElement) ? document.activeElement : null;
+    const scrolled = new Map([...box.querySelectorAll("details[data-key][open] .choices")].map((one) => [one.parentElement.dataset.key, one.scrollTop]));
+    box.replaceChildren(...nodes.filter(Boolean));
+    for (const one of box.querySelectorAll("details[data-key]")) { one.open = open.has(one.dataset.key); if (scrolled.has(one.dataset.key)) one.querySelector(".choices").scrollTop = scrolled.get(one.dataset.key); }
+    if (!at) return;
+    const same = [...box.querySelectorAll("input, select, button, summary")].find((one) => one.tagName === at.tagName && (one.tagName === "SUMMARY" ? one.parentElement.dataset.key === at.parentElement?.dataset.key : one.name === at.name && (one.type !== "checkbox" || one.value === at.value)));
+    same?.focus();
   };
   EB.check = (view, key, label) => {
     const box = element("input", null, { type: "checkbox", name: key });
@@ -55,7 +72,9 @@
   };
 
   // A table from columns {name, of, number, cell} and rows: sorted by a click on a head, told to a screen reader by its caption.
-  EB.table = (caption, columns, rows, { sort = null, most = 500, csv = null } = {}) => {
+  // A column with `only` "csv" or "table" is in that alone.
+  EB.table = (caption, all, rows, { sort = null, most = 500, csv = null } = {}) => {
+    const columns = all.filter((one) => one.only !== "csv");
     const body = element("tbody"), head = element("tr"), note = element("p", null, "note");
     let by = sort, down = false, shown = most;
     const value = (row, column) => { const found = column.of(row); return found === undefined ? null : found; };
@@ -86,11 +105,12 @@
     fill();
     const table = element("table", [element("caption", caption), element("thead", head), body]);
     const parts = [element("div", table, { class: "scroll", tabindex: "0", role: "region", "aria-label": caption }), note];
-    if (csv) parts.push(element("p", EB.download("CSV", `${csv}.csv`, () => EB.csv(columns, rows)), "tools"));
+    if (csv) parts.push(element("p", EB.download("CSV", `${csv}.csv`, () => EB.csv(all, rows)), "tools"));
     return element("div", parts);
   };
   // The rows as CSV: a header with units, every row, nothing rounded away.
-  EB.csv = (columns, rows) => {
+  EB.csv = (all, rows) => {
+    const columns = all.filter((one) => one.only !== "table");
     const field = (found) => { const text = found === null || found === undefined ? "" : String(found); return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text; };
     return [columns.map((one) => field(one.csv ?? one.name)), ...rows.map((row) => columns.map((one) => field(one.of(row))))].map((line) => line.join(",")).join("\r\n") + "\r\n";
   };

@@ -2,6 +2,8 @@
 // Figures, times and points as people read them.
 (() => {
   EB.distinct = (values) => [...new Set(values)].sort((a, b) => (a > b ? 1 : a < b ? -1 : 0));
+  // How often each value stands in a list: [value, count], the first met first.
+  EB.tally = (values) => { const found = new Map(); for (const value of values) found.set(value, (found.get(value) ?? 0) + 1); return [...found]; };
   EB.missing = "–";
   EB.figure = (value) => {
     if (value === null || value === undefined) return EB.missing;

@@ -11,6 +11,7 @@ from enginebench import assets
 from enginebench.metrics import METRICS
 from enginebench.records import plain
 from enginebench.report import MEANINGS
+from enginebench.site import rates
 from enginebench.site.chunks import Chunks
 from enginebench.site.points import all_points, for_scripts, write_points
 from enginebench.site.trials import write_trials
@@ -54,5 +55,6 @@ def write_data(store: Store, folder: Path) -> None:
         "models": write_points(points, chunks),
         "nights": write_trials(store, chunks, dict(zip(runs["run"], runs["invalid"], strict=True))),
     }
+    chunks.write("rates", rates.document())
     for_scripts(points).to_parquet(folder / "points.parquet", index=False)
     chunks.write("index", index)

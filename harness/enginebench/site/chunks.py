@@ -43,6 +43,11 @@ def slug(words: str) -> str:
     return f"{plain}-{sha256(words.encode()).hexdigest()[:8]}"
 
 
+def shard(trial: str, count: int) -> int:
+    """Which of a night's pieces holds a trial; the page reckons the same (`EB.trial`)."""
+    return sum(map(ord, trial)) % count
+
+
 def script_safe(text: str) -> str:
     """JSON that no browser can take for the end of a script."""
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -13,11 +13,13 @@ from enginebench.analysis.snapshot import snapshot
 from enginebench.metrics import METRICS
 from enginebench.records import content_hash
 from enginebench.site.chunks import Chunks, figures, slug, table
+from enginebench.site.rates import parts_of
 from enginebench.store import Store
 
-COLUMNS = ("id", *POINT, "tool", "unlike", "now", "missing")
-"""What is told of a point beside its figures. `now`: it is the newest figure of its load, by its curve's newest
-version; `missing`, then: loads of its curve that this version has not measured."""
+COLUMNS = ("id", *POINT, "part", "tool", "unlike", "now", "missing")
+"""What is told of a point beside its figures. `part`: its accelerator's name in `configs/hardware`. `now`: it is the
+newest figure of its load, by its curve's newest version; `missing`, then: loads of its curve that this version has not
+measured."""
 
 
 def all_points(runs: pd.DataFrame, store: Store) -> pd.DataFrame:
@@ -28,6 +30,7 @@ def all_points(runs: pd.DataFrame, store: Store) -> pd.DataFrame:
     points = pd.concat([one for one in (ours, foreign) if len(one)] or [ours], ignore_index=True)
     keys = points[[*KEY, "tool", "product", "curve"]].astype(object).where(points.notna(), None)
     points["id"] = [content_hash([str(value) for value in row])[:12] for row in keys.itertuples(index=False)]
+    points["part"] = parts_of(points)
     standing = snapshot(points).set_index("id")
     points["now"] = points["id"].isin(standing.index)
     points["missing"] = points["id"].map(standing["missing"].to_dict())

@@ -8,7 +8,8 @@ from typing import Any
 from enginebench.metrics import METRICS
 from enginebench.records import Invalidation, Result, plain
 from enginebench.report import server_command
-from enginebench.site.chunks import Chunks, number
+from enginebench.site.chunks import Chunks, number, shard
+from enginebench.site.details import write_details
 from enginebench.store import Store
 
 TOGETHER = 20
@@ -16,7 +17,8 @@ TOGETHER = 20
 
 
 def write_trials(store: Store, chunks: Chunks, invalid: Mapping[str, str]) -> list[dict[str, Any]]:
-    """Make `trials/<night>/<shard>`; gives for each night its number of trials, of shards, and what failed.
+    """Make `trials/<night>/<shard>` and `details/<night>/<shard>`; gives for each night its number of trials, of both
+    kinds of shards, and what failed.
 
     `invalid`: id of a run to why it counts no more, empty where it counts.
     """
@@ -38,15 +40,11 @@ def write_trials(store: Store, chunks: Chunks, invalid: Mapping[str, str]) -> li
                 "night": night,
                 "trials": len(results),
                 "shards": count,
+                "details": write_details(store, chunks, night, results),
                 "failed": [_failed(one) for one in results if one.failure is not None],
             }
         )
     return nights
-
-
-def shard(trial: str, count: int) -> int:
-    """Which of the night's pieces holds a trial; the page reckons the same (`EB.trial`)."""
-    return sum(map(ord, trial)) % count
 
 
 def label(result: Result) -> str:
@@ -66,10 +64,12 @@ def document(
         "status": result.status,
         "stage": result.stage,
         "failure": plain(result.failure),
+        "started_utc": result.started_utc,
         "reproduces": result.attempt.reproduces,
         "invalid": sorted({one.words() for one in holding if one.what == result.trial}),
         "quality": plain(result.quality),
         "label": label(result),
+        "model": job.deployment.model.name,
         "repeat_command": f"enginebench reproduce {result.trial} --store {store.url}",
         "server_command": server_command(engine),
         "environment": plain(result.environment),
@@ -81,13 +81,19 @@ def document(
             {
                 "run": run.id,
                 "point": job.points[run.point].label(),
+                "workload": job.points[run.point].workload.name,
+                "load": job.points[run.point].load.label(),
                 "repeat": run.repeat,
                 "started_utc": run.started_utc,
                 "duration_s": round(run.duration_ns / 1e9, 3),
                 "marks": list(run.marks),
                 "invalid": invalid.get(run.id, ""),
                 "usage": plain(run.usage),
-                "metrics": {name: number(run.metrics.get(name), METRICS[name].scale) for name in METRICS},
+                "metrics": {
+                    name: number(value, METRICS[name].scale)
+                    for name, value in run.metrics.items()
+                    if value is not None and name in METRICS
+                },
                 "absent": dict(run.absent),
             }
             for run in result.runs

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from enginebench import tables
 from enginebench.errors import Mistake, UserError, mistake
@@ -219,6 +219,23 @@ class Store:
     def quality(self, trial: str) -> pd.DataFrame:
         """Outcomes of the questions that the quality gate asked a trial's server; empty where it asked none."""
         return self._table(trial, "quality")
+
+    def night_tables(self, night: str, name: tables.Kind, columns: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """Trial and its table `name`, of every trial of a night that has rows of it: a pyarrow table of those of
+        `columns` that it was written with, the trials in no order.
+
+        For all of a night at once: trial by trial each searches through what the night has. A trial of which retention
+        has dropped the table (see `dropped`) does not come.
+        """
+        yield from self.view(only=[night]).night_tables(night, name, columns)
+
+    def night_logs(self, night: str) -> Iterator[tuple[str, bytes]]:
+        """Trial and its server's log, of every trial of a night that has one, in no order."""
+        yield from self.view(only=[night]).night_files(night, "server.log")
+
+    def dropped(self, night: str) -> frozenset[str]:
+        """What retention has dropped of a night: names of tables, `chunk_times`, `logs`."""
+        return frozenset(self.view(only=[]).manifest.dropped.get(night, ()))
 
     def _table(self, trial: str, name: tables.Kind) -> pd.DataFrame:
         """A trial's table of today's version, empty where it left none."""
