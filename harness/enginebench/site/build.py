@@ -11,8 +11,10 @@ from enginebench import assets
 from enginebench.metrics import METRICS
 from enginebench.records import plain
 from enginebench.report import MEANINGS
-from enginebench.site import rates
+from enginebench.site import rates, sizing
+from enginebench.site.chips import write_chips
 from enginebench.site.chunks import Chunks
+from enginebench.site.context import write_context
 from enginebench.site.points import all_points, for_scripts, write_points
 from enginebench.site.trials import write_trials
 from enginebench.store import Store
@@ -56,5 +58,8 @@ def write_data(store: Store, folder: Path) -> None:
         "nights": write_trials(store, chunks, dict(zip(runs["run"], runs["invalid"], strict=True))),
     }
     chunks.write("rates", rates.document())
+    chunks.write("sizing", sizing.document())
+    write_chips(points, chunks)
+    write_context(points, store.results(), chunks)
     for_scripts(points).to_parquet(folder / "points.parquet", index=False)
     chunks.write("index", index)
