@@ -75,12 +75,15 @@
   };
 
   // ---- the highest rate of one curve that keeps it ----
-  // Requests a second; other tools tell none: their output tok/s / OSL, so requests of the nominal length.
+  // Requests a second; other tools tell none: their output tok/s / OSL, else all their tok/s / (ISL + OSL), so requests of the
+  // nominal lengths.
   EB.requestRate = (point, ofWholeRun) => {
     const span = ofWholeRun ? "_whole_run" : "", four = point.values[`requests_rps${span}`];
     if (known(four?.[0]) || !point.tool) return four ?? [null, null, null, 0];
-    const tokens = point.values[`output_tps_per_accelerator${span}`], factor = point.devices === null ? null : point.devices / point.osl_tokens;
-    return [0, 1, 2].map((end) => (known(tokens?.[end]) && known(factor) ? tokens[end] * factor : null)).concat(tokens?.[3] ?? 0);
+    const told = [["output", point.osl_tokens], ["total", point.isl_tokens + point.osl_tokens]].map(([kind, length]) => [point.values[`${kind}_tps_per_accelerator${span}`], length]).find(([tokens]) => known(tokens?.[0]));
+    if (!told || point.devices === null) return [null, null, null, 0];
+    const [tokens, length] = told;
+    return [0, 1, 2].map((end) => (known(tokens[end]) ? (tokens[end] * point.devices) / length : null)).concat(tokens[3]);
   };
   // From the lightest load to the heaviest: by requests in flight or rate asked, else by rate served.
   const byLoad = (points, rateOf) => {

@@ -79,7 +79,8 @@ def a_point(draw: random.Random, once: dict[str, Any], load: int, speed: float, 
         rate = None if served is None or once["tool"] else served * factor
         values |= {
             f"requests_rps{span}": four(draw, rate),
-            f"output_tps_per_accelerator{span}": four(draw, tokens),
+            f"output_tps_per_accelerator{span}": four(draw, draw.choice([tokens, tokens, None])),
+            f"total_tps_per_accelerator{span}": four(draw, None if tokens is None else 10 * tokens),
         }
     for metric, share in (("ttft", 1.0), ("tpot", 0.1), ("e2el", 9.0)):
         base = latency * share * (1 + load / 30) * draw.uniform(0.9, 1.1)
@@ -116,10 +117,13 @@ def a_demand(draw: random.Random) -> dict[str, Any]:
         }
         for metric in metrics
     ]
+    together = draw.choice([None, None, None, 0.4, 0.9, 0.95])
+    for limit in limits if together else ():
+        limit["share"] = draw.choice([0.5, limit["share"]])
     tokens = draw.random() < 0.3
     return {
         "limits": limits,
-        "together": draw.choice([None, None, None, 0.4, 0.9, 0.95]),
+        "together": together,
         "rate_rps": None if tokens else draw.uniform(0.1, 500),
         "output_tps": draw.uniform(10, 50_000) if tokens else None,
         "utilisation": draw.choice([0.5, 0.8, 1.0]),

@@ -200,19 +200,19 @@ def _asked(points: pd.DataFrame, demand: Demand) -> pd.DataFrame:
 
 
 def with_rates(points: pd.DataFrame, *, whole_run: bool = False) -> pd.DataFrame:
-    """The points with a rate of requests where another `tool` told none: its output tok/s / OSL, so requests of the
-    nominal length, whatever lengths it sent."""
+    """The points with a rate of requests where another `tool` told none: its output tok/s / OSL, else all its tok/s /
+    (ISL + OSL), so requests of the nominal lengths, whatever lengths it sent."""
     if "tool" not in points:
         return points
     span = "_whole_run" if whole_run else ""
-    rate, tokens = f"requests_rps{span}", f"output_tps_per_accelerator{span}"
-    lacking = (points["tool"] != "") & numbers(points, rate).isna()
-    factor = numbers(points, "devices") / numbers(points, "osl_tokens")
-    made = {
-        f"{rate}{end}": numbers(points, f"{rate}{end}").mask(lacking, numbers(points, f"{tokens}{end}") * factor)
-        for end in _ENDS
-    }
-    return points.assign(**made)
+    found = {f"requests_rps{span}{end}": numbers(points, f"requests_rps{span}{end}") for end in _ENDS}
+    isl, osl, devices = (numbers(points, name) for name in ("isl_tokens", "osl_tokens", "devices"))
+    for kind, length in (("output", osl), ("total", isl + osl)):
+        lacking = (points["tool"] != "") & found[f"requests_rps{span}"].isna()
+        for end in _ENDS:
+            made = numbers(points, f"{kind}_tps_per_accelerator{span}{end}") * devices / length
+            found[f"requests_rps{span}{end}"] = found[f"requests_rps{span}{end}"].mask(lacking, made)
+    return points.assign(**found)
 
 
 def capacity(
