@@ -90,7 +90,7 @@
   const limitOf = (row) => ({ ttft: "TTFT", tpot: "TPOT", e2el: "E2EL", joint: "all limits at once" })[row.limitedBy] ?? row.limitedBy;
   const arrivals = (row) => (row.first.load_kind === "open" ? "Poisson" : "closed loop"), how = (row) => [row.first.parallelism, row.first.precision, arrivals(row)].filter(Boolean).join(", ");
   const named = [
-    { name: "engine", of: (row) => EB.engineOf(row.first), head: true }, { name: "deployment", of: deployment, cell: (row) => element("span", [deployment(row), element("br"), element("span", how(row), "small")]) },
+    { name: "engine", of: (row) => EB.engineOf(row.first), head: true }, { name: "deployment", of: deployment, whole: true, cell: (row) => element("div", [deployment(row), element("div", how(row), "small")]) },
     { name: "split", of: (row) => row.first.parallelism, only: "csv" }, { name: "precision", of: (row) => row.first.precision, only: "csv" }, { name: "arrivals", of: arrivals, only: "csv" },
   ];
   const wide = (name, of) => ({ name, of, cell: (row) => element("div", of(row), "note") });
@@ -100,10 +100,10 @@
     { name: "rests on", of: (row) => row.on.map((point) => point.load).join(" "), cell: evidence }, { name: "basis", of: (row) => row.basis }, ...figureColumns("deployment_rps", "measured rate of one (requests/s)"), wide("limit in figures", (row) => row.words),
     ...figureColumns("output_usd_per_mtok", "$/Mtok, output"),
     { name: "sure", of: (row) => (row.kept.sure ? "yes" : "no"), hint: (row) => (row.kept.sure ? "its interval lies within the limits" : "its interval reaches over a limit, or it has none") },
-    { name: "night", of: (row) => row.night }, wide("rate", (row) => [row.price.id, row.price.source].filter(Boolean).join(": ")), { name: "measured by", of: (row) => row.first.tool || "enginebench" }, { name: "host", of: (row) => row.first.host, only: "csv" },
+    { name: "night", of: (row) => row.night, whole: true }, wide("rate", (row) => [row.price.id, row.price.source].filter(Boolean).join(": ")), { name: "measured by", of: (row) => row.first.tool || "enginebench" }, { name: "host", of: (row) => row.first.host, only: "csv" },
     { name: "points", of: (row) => row.on.map((point) => point.id).join(" "), only: "csv" }, { name: "$/accelerator-hour", of: (row) => row.price.usd, only: "csv" }, { name: "kW an accelerator", of: (row) => row.price.kw, only: "csv" },
   ];
-  const without = [...named, { name: "why", of: limitOf }, wide("limit in figures", (row) => row.words), { name: "night", of: (row) => row.night }, { name: "measured by", of: (row) => row.first.tool || "enginebench" }];
+  const without = [...named, { name: "why", of: limitOf }, wide("limit in figures", (row) => row.words), { name: "night", of: (row) => row.night, whole: true }, { name: "measured by", of: (row) => row.first.tool || "enginebench" }];
 
   const chartOf = (rows, metric) => {
     const told = rows.filter((row) => row.figures[metric][0] !== null).sort((a, b) => a.figures[metric][0] - b.figures[metric][0]), shown = told.slice(0, MOST_BARS), met = new Map();
