@@ -10,7 +10,7 @@ from typing import Any
 
 import builders
 from enginebench import config
-from enginebench.records import Job, Parallelism, Run
+from enginebench.records import ForeignPoint, Job, Parallelism, Run, SameAs
 from enginebench.store import Store
 from stored import a_run, a_store, a_trial
 
@@ -91,4 +91,32 @@ def a_fleet(folder: Path) -> Store:
     wrong = replace(bad, deployment=replace(bad.deployment, precision="fp8"))
     marked = [replace(run, marks=("failed_quality",)) for run in runs(wrong, draw)]
     trials.append(a_trial("vllm-wrong", marked, job=wrong))
-    return a_store(folder, *trials)
+    store = a_store(folder, *trials)
+    store.add_foreign([a_foreign(place) for place in range(3)])
+    return store
+
+
+def a_foreign(place: int, **changes: Any) -> ForeignPoint:
+    """A row of another tool: its TTFT and tokens are near ours, and it tells no requests a second."""
+    point = ForeignPoint(
+        tool="othertool",
+        tool_version="1",
+        file="results.json",
+        file_sha256="0" * 64,
+        place=place,
+        date="2026-11-20",
+        model=MODEL,
+        engine="trt",
+        concurrency=4.0**place,
+        rate_rps=None,
+        input_tokens=1024.0,
+        output_tokens=256.0,
+        completed_requests=10,
+        failed_requests=0,
+        said={"hardware": "mi300x", "precision": "fp8", "tp": 8, "num_decode_gpu": 8},
+        figures={"tput": 100.0 * 3**place, "p99_ttft": 0.1 * 2**place, "p99_tpot": 0.01 * 2**place},
+        same_as={"tput": SameAs(metric="output_tps_per_accelerator_whole_run", factor=1.0)},
+        unlike={"p99_ttft": "until the first event", "p99_tpot": "between events"},
+        notes=(),
+    )
+    return replace(point, **changes)
