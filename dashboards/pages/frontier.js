@@ -83,7 +83,7 @@
 
   // ---- what is not there, and why ----
   const sentence = (told) => told.filter(Boolean).join(" ");
-  const counted = (rows, words) => EB.tally(rows.map(words)).map(([word, count]) => `${count.toLocaleString("en")}: ${word}`).join(", ");
+  const counted = (rows, words) => EB.tally(rows.map(words)).sort((a, b) => b[1] - a[1]).map(([word, count]) => `${count.toLocaleString("en")}: ${word}`).join(", ");
   const countsOf = (points, { left, kept }, placed, axes, when) => {
     const out = placed.shown.filter((row) => row.out), beaten = placed.shown.filter((row) => !row.out && !row.best), foreign = placed.shown.filter((row) => row.point.tool);
     const whole = axes.span === "steady" && placed.lacking.some((row) => /one of the whole run/.test(row.x.reason + row.y.reason));
@@ -123,6 +123,13 @@
   };
 
   // ---- one point ----
+  // A point that the address names has its details, be it on the chart or not.
+  const named = (id, placed, axes, points) => {
+    const shown = placed.shown.find((row) => row.point.id === id), point = points.find((one) => one.id === id);
+    if (shown || !point) return shown;
+    const row = { point, x: axes.x.of(point), y: axes.y.of(point) };
+    return { ...row, hidden: row.y.reason || row.x.reason || (placed.off.some((one) => one.point === point) ? "a logarithmic axis has no place for it" : "filtered out") };
+  };
   const detailsOf = async (view, row, axes) => {
     const { point } = row, figure = (axis, found) => element("li", `${EB.axisTitle(axis)}: ${EB.figure(found.four[0])} ${EB.interval(found.four)}, n = ${found.four[3]}`);
     const head = [
@@ -138,7 +145,7 @@
       ...head,
       element("p", [point.trials.length > 1 ? EB.select(which, "trial", "server start", point.trials) : `Trial ${id}`, " ", EB.link("The run whole", "run", { trial: id, night: point.night }), " ",
         EB.link("Over the nights", "trends", { model: point.model, workload: point.workload, load: point.load })], "controls"),
-      ...EB.commandsOf(trial), element("h3", "Environment"), EB.environmentOf(trial), ...EB.distributionsOf(details, runs), ...EB.telemetryOf(details, runs), ...EB.logOf(details),
+      ...EB.commandsOf(trial), element("h3", "Environment"), EB.environmentOf(trial), ...EB.distributionsOf(details, runs), ...EB.telemetryOf(details, runs), element("h3", "Log"), ...EB.logOf(details),
     ];
   };
 
@@ -169,15 +176,15 @@
         layout: EB.layout(EB.axisTitle(axes.x), EB.axisTitle(axes.y), { xaxis: type("x"), yaxis: type("y"), uirevision: JSON.stringify([axes.names, axes.span, axes.statistic, axes.logs]) }),
       });
       differences.replaceChildren(...differencesOf(placed, axes));
-      await showPoint(view.get("point"), placed, axes);
+      await showPoint(view.get("point"), placed, axes, points);
     };
 
-    async function showPoint(id, placed, axes) {
-      const row = placed.shown.find((one) => one.point.id === id), asked = row ? JSON.stringify([id, view.get("trial"), EB.axisTitle(axes.x), EB.axisTitle(axes.y), row.x.four, row.y.four]) : null;
+    async function showPoint(id, placed, axes, points) {
+      const row = named(id, placed, axes, points), asked = row ? JSON.stringify([id, view.get("trial"), EB.axisTitle(axes.x), EB.axisTitle(axes.y), row.x.four, row.y.four, EB.standing(row)]) : null;
       panel.hidden = !id;
       if (asked && asked === shownPoint) return;
       shownPoint = asked;
-      if (!row) { details.replaceChildren(EB.note("The point that the address names is not among those shown.")); return; }
+      if (!row) { details.replaceChildren(EB.note("The point that the address names is not among those of these models and nights.")); return; }
       const made = await detailsOf(view, row, axes);
       if (shownPoint === asked) details.replaceChildren(...made);
     }

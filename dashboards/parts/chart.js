@@ -61,6 +61,7 @@
       await EB.script("vendor/plotly-basic.min.js");
       await attached(plot);
       if (shown !== next) return;
+      if (next.layout.height) plot.style.height = `${next.layout.height}px`;
       const traces = next.traces.map((trace) => ({ ...trace, visible: !hidden.has(trace.name) }));
       await Plotly.react(plot, traces, next.layout, { responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false });
       if (pick && !listening) { listening = true; plot.on("plotly_click", (event) => { const row = event.points[0].data.rows?.[event.points[0].pointIndex]; if (row) pick(row); }); }

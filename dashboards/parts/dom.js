@@ -31,18 +31,18 @@
     box.onchange = () => view.set({ [key]: box.value });
     return element("label", [label + " ", box]);
   };
-  // Several of many, as checkboxes in a box that opens; none checked means all, or those of `standard`.
+  // Several of many, as checkboxes in a box that opens; none checked means all, or those of `standard`. `options` are values or [value, label].
   EB.several = (view, key, label, options, standard = []) => {
-    const given = view.list(key), chosen = new Set(given.length ? given : standard);
-    const told = () => `${label}: ${chosen.size ? [...chosen].join(", ") : "all"}`;
+    const given = view.list(key), chosen = new Set(given.length ? given : standard), words = new Map(options.map((one) => (Array.isArray(one) ? one : [one, one])));
+    const told = () => `${label}: ${chosen.size ? [...chosen].map((value) => words.get(value) ?? value).join(", ") : "all"}`;
     const summary = element("summary", told());
-    const boxes = options.map((value) => {
+    const boxes = [...words].map(([value, text]) => {
       const box = element("input", null, { type: "checkbox", name: key, value });
       box.checked = chosen.has(value);
       box.onchange = () => { if (box.checked) chosen.add(value); else chosen.delete(value); summary.textContent = told(); view.set({ [key]: [...chosen] }); };
-      return element("label", [box, " " + value]);
+      return element("label", [box, ` ${text}`]);
     });
-    const every = options.length > 3 ? [element("button", "all of them", { type: "button", name: `${key}-all`, onclick: () => view.set({ [key]: standard.length ? options : [] }) })] : [];
+    const every = options.length > 3 ? [element("button", "all of them", { type: "button", name: `${key}-all`, onclick: () => view.set({ [key]: standard.length ? [...words.keys()] : [] }) })] : [];
     return element("details", [summary, element("div", [...boxes, ...every], "choices")], { class: "several", "data-key": key });
   };
   addEventListener("pointerdown", (event) => { for (const one of document.querySelectorAll("details.several[open]")) if (!one.contains(event.target)) one.open = false; });

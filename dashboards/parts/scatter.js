@@ -25,9 +25,10 @@
       const beaten = EB.beaten(set.map((row) => [row.x.four[0], row.y.four[0]]), axes.x.metric.better === "higher", axes.y.metric.better === "higher");
       set.forEach((row, at) => { row.by = beaten[at] === null ? null : set[beaten[at]]; row.best = beaten[at] === null; });
     }
+    shown.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : EB.loadOrder(a.point) - EB.loadOrder(b.point)));
     return { shown, lacking, off, sets: [...sets.values()] };
   };
-  EB.standing = (row) => (row.out ? `on no frontier: ${row.out}` : row.best ? "on the frontier" : `beaten by ${row.by.name}, ${row.by.point.load}`);
+  EB.standing = (row) => (row.hidden ? `not on the chart: ${row.hidden}` : row.out ? `on no frontier: ${row.out}` : row.best ? "on the frontier" : `beaten by ${row.by.name}, ${row.by.point.load}`);
   // How figures of other tools differ from ours of the same name, on these axes.
   EB.unlikes = (row, axes) => EB.distinct([axes.x, axes.y].map((axis) => {
     const how = axis.unlike(row.point);

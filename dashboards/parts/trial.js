@@ -82,7 +82,7 @@
     const unit = what === "ttft" ? "request" : "gap";
     chart.update({
       traces, rows, layout: EB.layout(`${title} (ms)`, `${unit}s (%)`, { xaxis: { type: "log" }, yaxis: { rangemode: "tozero" } }),
-      note: `${EB.counted(n, unit)} of requests that ended well, in bins 12 % wide${zeros ? `; ${zeros.toLocaleString("en")} of 0 ms, events that came in one read, are not drawn` : ""}.`,
+      note: `${EB.counted(n, unit)} ${what === "ttft" ? "that" : "in requests that"} ended well, in bins 12 % wide${zeros ? `; ${zeros.toLocaleString("en")} of 0 ms, events that came in one read, are not drawn` : ""}.`,
       columns: [{ name: "run", of: (row) => row.name, head: true }, { name: "from (ms)", of: (row) => row.from, number: true }, { name: "to (ms)", of: (row) => row.to, number: true },
         { name: `${unit}s`, of: (row) => row.count, number: true }, { name: "share (%)", of: (row) => row.share, number: true }, { name: "run id", of: (row) => row.run }],
     });
@@ -120,6 +120,6 @@
     else parts.push(EB.note(`None: ${details.lack.engine}.`));
     return parts;
   };
-  EB.logOf = (details) => [element("h3", "The end of the server's log"), ...(details.log ?
+  EB.logOf = (details) => [...(details.log ?
     [EB.note(`The last ${details.log.lines.length} of ${EB.counted(details.log.of, "line")}.`), EB.pre(details.log.lines.join("\n"), "The end of the server's log")] : [EB.note(`None: ${details.lack.log}.`)])];
 })();

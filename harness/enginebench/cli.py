@@ -60,9 +60,7 @@ def parser() -> argparse.ArgumentParser:
     _results(command("results", "look at, export or take in results, also other tools'"))
     _changes(command("changes", "tell what changed over the nights, by how much, and what else differed then"))
     _convert(command("convert", "turn another project's configuration files into grids; tell what is left out"))
-    site = command("site", "build the dashboard from the store")
-    site.add_argument("--serve", type=int, metavar="PORT", help="serve it on 127.0.0.1 until Ctrl-C")
-    _places(site, "store", "pages")
+    _site(command("site", "build, serve or publish the dashboard of a store"))
     calibrate = command("calibrate", "hold the load generator against a server of known timings on this machine")
     calibrate.add_argument(
         "--concurrency", type=int, nargs="+", default=[1, 16, 64, 256, 1024], metavar="N", help="levels"
@@ -151,6 +149,22 @@ def _results(one: argparse.ArgumentParser) -> None:
     pruned.add_argument("--policy", type=Path, default=policy, metavar="FILE", help=f"days by kind (default: {policy})")
     pruned.add_argument("--dry-run", action="store_true", help="only tell what would go")
     action("clean", "remove what dead writers left and what compaction made needless, a day after")
+
+
+def _site(one: argparse.ArgumentParser) -> None:
+    actions = one.add_subparsers(dest="action", required=True, metavar="ACTION")
+    made = {
+        name: actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+        for name, words in (
+            ("build", "build the dashboard: static files that open from disk"),
+            ("serve", "serve it on 127.0.0.1 until Ctrl-C, built anew as results arrive, with what is measured now"),
+            ("publish", "build it and copy it to a folder or an object store; a reader never meets half of it"),
+        )
+    }
+    made["serve"].add_argument("--port", type=int, default=8000, metavar="N", help="port; 0: any free one (8000)")
+    made["publish"].add_argument("place", metavar="PLACE", help="a folder, s3://bucket/prefix, …")
+    for each in made.values():
+        _places(each, "store", "pages")
 
 
 def _compare(one: argparse.ArgumentParser) -> None:

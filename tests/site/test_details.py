@@ -175,6 +175,25 @@ def test_a_trial_that_left_nothing_says_so(folder, built):
     assert found["lack"]["log"].startswith("the trial left no log")
 
 
+def test_a_night_that_is_as_it_was_keeps_its_pieces_and_any_other_is_made_anew(tmp_path, folder, monkeypatch):
+    store, out = Store(tmp_path / "store"), tmp_path / "site"
+    store.ingest(folder)
+    read = []
+    real = Store.night_tables
+    monkeypatch.setattr(Store, "night_tables", lambda self, *asked: read.append(asked[1]) or real(self, *asked))
+    first = details(build(store, out).parent)
+    assert read == ["requests", "telemetry", "engine"]
+    store.invalidate("t", reason="the fan", author="Ada")
+    assert details(build(store, out).parent) == first
+    assert len(read) == 3, "a correction changes nothing inside"
+    prune.prune(store, Retention(logs_days=1), today=date(2027, 11, 24))
+    assert details(build(store, out).parent)["t"]["log"] is None
+    assert len(read) == 6
+    store.ingest(finished(tmp_path / "finished" / "u", a_trial("u", [a_run(0)])))
+    assert set(details(build(store, out).parent)) == {"t", "u"}
+    assert len(read) == 9
+
+
 def test_the_end_of_a_log_is_short_plain_and_says_how_long_it_was():
     log = "".join(f"line {index}\n" for index in range(1000)) + "\x1b[31mlast\x1b[0m 50%\r100%\n" + "x" * 5000
     found = log_end(log.encode() + b"\xff")

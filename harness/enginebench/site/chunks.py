@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shutil
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -22,8 +23,30 @@ DIGITS = 6
 class Chunks:
     """The folder `data/` of a dashboard."""
 
-    def __init__(self, folder: Path) -> None:
+    MADE = "made.txt"
+    """File in a folder of pieces that may be kept: what they were made of."""
+
+    def __init__(self, folder: Path, earlier: Path | None = None) -> None:
+        """Pieces go to `folder`; `earlier` is the folder that an earlier build left, if it did."""
         self.folder = folder
+        self.earlier = earlier
+
+    def keep(self, name: str, made_of: str) -> bool:
+        """Take the folder of pieces `name` over from the earlier build, if it was made of the very same."""
+        if self.earlier is None:
+            return False
+        try:
+            same = (self.earlier / name / self.MADE).read_text(encoding="utf-8") == made_of
+        except OSError:
+            return False
+        if same:
+            shutil.copytree(self.earlier / name, self.folder / name)
+        return same
+
+    def kept_next(self, name: str, made_of: str) -> None:
+        """Let the next build take over the folder of pieces `name`, now that all of it is written."""
+        (self.folder / name).mkdir(parents=True, exist_ok=True)
+        (self.folder / name / self.MADE).write_text(made_of, encoding="utf-8")
 
     def write(self, name: str, document: Any) -> int:
         """Make the piece `name`, its slashes folders; gives its bytes.
@@ -110,6 +133,7 @@ def _column(column: pd.Series[Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, Mapping | list | tuple):
         return value
     return None if value is None or value is pd.NA or value != value else value

@@ -180,7 +180,7 @@ def chosen(
 
 
 def matching(place: Place, paths: Sequence[str], where: Mapping[str, str]) -> Iterator[Any]:
-    """As `select`, a row group at a time, and only those in which a row matches: long rows need not all be in memory."""
+    """As `select`, a row group at a time and only where a row matches: long rows need not all be in memory."""
     import pyarrow.compute as pc
 
     for path in paths:
