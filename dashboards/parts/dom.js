@@ -72,7 +72,7 @@
   };
 
   // A table from columns {name, of, number, cell} and rows: sorted by a click on a head, told to a screen reader by its caption.
-  // A column with `only` "csv" or "table" is in that alone.
+  // A column with `only` "csv" or "table" is in that alone; one with `whole` is not broken into lines.
   EB.table = (caption, all, rows, { sort = null, most = 500, csv = null } = {}) => {
     const columns = all.filter((one) => one.only !== "csv");
     const body = element("tbody"), head = element("tr"), note = element("p", null, "note");
@@ -85,7 +85,7 @@
         return (u === v ? 0 : u === null ? 1 : v === null ? -1 : u < v ? -1 : 1) * (down && u !== null && v !== null ? -1 : 1);
       }) : rows;
       body.replaceChildren(...order.slice(0, shown).map((row) => element("tr", columns.map((one) => {
-        const cell = element(one.head ? "th" : "td", one.cell ? one.cell(row) : EB.figure(value(row, one)), { class: one.number ? "n" : null, scope: one.head ? "row" : null });
+        const cell = element(one.head ? "th" : "td", one.cell ? one.cell(row) : EB.figure(value(row, one)), { class: one.number ? "n" : one.whole ? "whole" : null, scope: one.head ? "row" : null });
         if (one.hint) { const hint = one.hint(row); if (hint) cell.title = hint; }
         return cell;
       }))));

@@ -16,9 +16,11 @@ from enginebench.analysis.changes import find_changes
 from enginebench.metrics import METRICS
 from enginebench.records import plain
 from enginebench.report import MEANINGS
-from enginebench.site import rates
+from enginebench.site import rates, sizing
 from enginebench.site.changes import write_changes
+from enginebench.site.chips import write_chips
 from enginebench.site.chunks import Chunks
+from enginebench.site.context import write_context
 from enginebench.site.nights import write_nights
 from enginebench.site.peak import write_peak
 from enginebench.site.points import all_points, for_scripts, write_points
@@ -92,6 +94,9 @@ def write_data(store: Store, folder: Path, earlier: Path | None = None) -> None:
     write_changes(runs, points, report, store, chunks)
     chunks.write("tonight", tonight(runs, points, report, store))
     chunks.write("rates", rates.document())
+    chunks.write("sizing", sizing.document())
+    write_chips(points, chunks)
+    write_context(points, results, chunks)
     write_peak(points, chunks)
     write_reliability(runs, store.failures(), foreign, chunks)
     write_quality(results, invalid, foreign, chunks)
