@@ -125,6 +125,7 @@ def drawn(page):
 
 
 def note(page):
+    expect(page.locator("figcaption .note").first).not_to_be_empty()
     return page.locator("figcaption .note").first.inner_text()
 
 
@@ -430,6 +431,7 @@ def test_it_is_accessible_and_fits(opened, site, look):
     page = shown(opened, site, f"?point={one['id']}&y=output_usd_per_mtok&when=all", **look)
     expect(page.get_by_label("The point", exact=True)).to_contain_text("The last 1 of 1 line.")
     page.locator("summary", has_text="The same as a table").first.click()
+    expect(page.get_by_role("region", name="Frontier").locator("tbody tr").first).to_be_visible()
     page.locator("details.several summary").first.click()
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
