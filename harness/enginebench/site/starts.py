@@ -9,7 +9,7 @@ import pandas as pd
 from enginebench.analysis import compare, matching
 from enginebench.analysis.estimate import LEAST
 from enginebench.analysis.points import FAILED
-from enginebench.analysis.starts import answered_wrong, invalid, means, sound
+from enginebench.analysis.starts import POINT, answered_wrong, invalid, means, sound
 from enginebench.report import SHOWN
 from enginebench.site.chunks import Chunks, slug, table
 from enginebench.stopping import SPOILT
@@ -112,6 +112,7 @@ def rules(runs: pd.DataFrame) -> dict[str, Any]:
         "load": list(matching.LOAD),
         "goes_with": {key: list(names) for key, names in matching.GOES_WITH.items()},
         "environment": list(matching.ENVIRONMENT),
+        "point": list(POINT),
         "speed": compare.SPEED,
         "rate": compare.RATE,
         "shown": list(SHOWN),
