@@ -90,7 +90,9 @@ def odd(seed):
     drawn = draw.choice(["neighbour", "coarse_events"], len(runs))
     marks = [[str(mark)] if hit else [] for mark, hit in zip(drawn, some(0.1), strict=True)]
     wrong = set(draw.choice(trials, 1)) if draw.random() < 0.3 else set()
-    runs["marks"] = [[*own, *["failed_quality"] * (one in wrong)] for own, one in zip(marks, runs["trial"], strict=True)]
+    runs["marks"] = [
+        [*own, *["failed_quality"] * (one in wrong)] for own, one in zip(marks, runs["trial"], strict=True)
+    ]
     runs.loc[some(0.03), "invalid"] = "the fan had failed (me)"
     runs.loc[runs["trial"].isin(draw.choice(trials, 1)) & (draw.random() < 0.3), "reproduces"] = "t"
     runs.loc[some(0.05), SPEED] = math.nan

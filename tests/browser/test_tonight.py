@@ -1,4 +1,4 @@
-"""The first page: the night in a sentence, what changed and failed, the grid and what is missing, each with its evidence."""
+"""The first page: the night in a sentence, what changed and failed, the grid, what is missing, each with evidence."""
 
 from __future__ import annotations
 

@@ -61,15 +61,12 @@ def of_runs(runs: pd.DataFrame) -> pd.DataFrame:
     (why runs are not sound); each of METRICS, the mean of its logs, and `_value`, its mean."""
     ordered = runs.sort_values(["started_utc", "run"]).reset_index(drop=True)
     fit = sound(ordered)
+    told_of = zip(ordered["marks"], invalid(ordered), ordered["reproduces"], fit, strict=True)
+    why = [() if good else _words(marks, no, isinstance(again, str)) for marks, no, again, good in told_of]
     told = ordered[["series", "trial"]].assign(
         sound=fit,
         wrong=answered_wrong(ordered),
-        out=[
-            _words(marks, no, isinstance(again, str)) if not good else ()
-            for marks, no, again, good in zip(
-                ordered["marks"], invalid(ordered), ordered["reproduces"], fit, strict=True
-            )
-        ],
+        out=pd.Series(why, index=ordered.index, dtype=object),
         marks=ordered["marks"],
     )
     groups = told.groupby(["series", "trial"], sort=True)
