@@ -61,7 +61,7 @@ def parser() -> argparse.ArgumentParser:
     _changes(command("changes", "tell what changed over the nights, by how much, and what else differed then"))
     _convert(command("convert", "turn another project's configuration files into grids; tell what is left out"))
     _site(command("site", "build, serve or publish the dashboard of a store"))
-    _report(command("report", "write a night or a comparison for mail: Markdown, or one page as PDF, PNG, SVG"))
+    _report(command("report", "write a night or a comparison as Markdown or one page, for mail"))
     calibrate = command("calibrate", "hold the load generator against a server of known timings on this machine")
     calibrate.add_argument(
         "--concurrency", type=int, nargs="+", default=[1, 16, 64, 256, 1024], metavar="N", help="levels"
