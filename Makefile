@@ -37,8 +37,8 @@ lock: .venv/.ready ## resolve the pins anew
 	$(LOCK) --upgrade --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
 browser: ## a headless Chromium for the tests of the dashboard, where this user may install one
-	@command -v chromium chromedriver >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
-		|| { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver \
+	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+		|| { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium \
 		fonts-dejavu-core >/dev/null; } \
 		|| echo "no Chromium could be installed: the tests in tests/browser will be skipped"
 
