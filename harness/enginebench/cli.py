@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     night.add_argument("grid", type=Path)
     night.add_argument("--again", action="store_true", help="measure all, however fresh")
     _places(night, "site", "store", "cache", "pages")
-    plan = command("plan", "show the jobs and skips of a grid, and what is due; start nothing")
+    plan = command("plan", "show the jobs and skips of a grid, and what is due")
     plan.add_argument("grid", type=Path)
     _places(plan, "site", "store", "cache")
     run = command("run", "measure one job.json on this machine into a new folder")
