@@ -115,7 +115,8 @@
       const index = await EB.load("starts/index"), { rules } = index, choices = EB.rows(index.choices);
       main.append(element("p", "Slice B held against slice A: only points that are the same but for what the slices differ in, with the verdicts of “enginebench compare”.", "lead"));
       if (!index.models.length) { main.append(EB.note("The store has no runs of its own, so there is nothing to compare: figures of other tools have no server starts to tell noise by.")); return () => {}; }
-      await Promise.all(["stats", "compare"].map((part) => EB.script(`parts/${part}.js`)));
+      // One after the other: scripts that are loaded at once run in any order, and the second needs the first.
+      for (const part of ["stats", "compare"]) await EB.script(`parts/${part}.js`);
       const a = editor(view, "a", "A, the one before", choices, rules), b = editor(view, "b", "B, the one after", choices, rules);
       const shownByDefault = rules.shown.filter((name) => index.metrics.includes(name)), result = element("div", null, { "aria-live": "polite" });
       const controls = element("div", null, "controls");

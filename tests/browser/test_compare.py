@@ -165,7 +165,7 @@ def test_the_chart_shows_each_ratio_with_its_interval_and_its_table_twin(compare
     assert sorted(map(tuple, drawn)) == [pytest.approx(one, abs=1e-4) for one in sorted(map(tuple, wanted))]
     page.get_by_text("The same as a table").click()
     twin = page.get_by_role("table", name="B against A with 95 % intervals")
-    assert twin.locator("tbody tr").count() == len(wanted)
+    expect(twin.locator("tbody tr")).to_have_count(len(wanted))
     with page.expect_download() as saved:
         page.locator("figure").get_by_role("button", name="CSV").click()
     saved.value.save_as(tmp_path / "compare.csv")

@@ -25,7 +25,7 @@ TTFT, GOODPUT = "ttft_mean_ns", "goodput_rps"
 def page(opened, tmp_path):
     site = build(a_store(tmp_path / "store", a_trial("t", [a_run(0)])), tmp_path / "site").parent
     page = opened(site, "#/methods")
-    page.evaluate("Promise.all(['stats', 'compare'].map((one) => EB.script(`parts/${one}.js`)))")
+    page.evaluate("EB.script('parts/stats.js').then(() => EB.script('parts/compare.js'))")
     return page
 
 
