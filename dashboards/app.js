@@ -62,6 +62,21 @@
     } catch (error) { fail(error); }
   }
 
+  // The same page of newer data: view, place on the page, open boxes and the control in use stay as they are.
+  async function refresh(stamp) {
+    EB.forget(stamp);
+    EB.index = await EB.load("index");
+    const opened = () => [...main.querySelectorAll("details")];
+    const [place, open, name] = [scrollY, opened().map((one) => one.open), document.activeElement?.name];
+    current = null;
+    await show();
+    opened().forEach((one, n) => { one.open = open[n] ?? one.open; });
+    if (name) main.querySelector(`[name="${CSS.escape(name)}"]`)?.focus();
+    scrollTo(0, place);
+    foot();
+  }
+
+  const foot = () => { document.getElementById("foot").textContent = `${EB.index.store}, built ${EB.minute(EB.index.built_utc)}. Intervals are 95 %. Missing is “–”, never 0.`; };
   async function begin() {
     try { EB.index = await EB.load("index"); } catch { fail("data/index.js is missing: build the dashboard with `enginebench site build`."); return; }
     document.getElementById("pages").replaceChildren(...names.map(([name, title]) => {
@@ -69,10 +84,11 @@
       link.dataset.page = name;
       return EB.element("li", link);
     }));
-    document.getElementById("foot").textContent = `${EB.index.store}, built ${EB.minute(EB.index.built_utc)}. Intervals are 95 %. Missing is “–”, never 0.`;
+    foot();
     addEventListener("hashchange", async () => { const before = current; await show(); if (current !== before) main.focus(); });
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => update?.());
     await show();
+    EB.watch(refresh);
   }
   begin();
 })();

@@ -198,3 +198,7 @@ def test_many_points_at_once_are_as_one_by_one(rows):
         assert found.centre[point] == pytest.approx(alone.centre, abs=1e-9)
         for one, other in ((found.low, alone.low), (found.high, alone.high)):
             assert np.isnan(one[point]) if other is None else one[point] == pytest.approx(other, rel=1e-6, abs=1e-9)
+
+
+def test_equal_values_do_not_differ_however_many_they_are():
+    assert float(welch(np.full(2, 0.1), np.full(3, 0.1)).p) == 1

@@ -60,6 +60,7 @@
       await EB.script("vendor/plotly-basic.min.js");
       await attached(plot);
       if (shown !== next) return;
+      if (next.layout.height) plot.style.height = `${next.layout.height}px`;
       const traces = next.traces.map((trace) => ({ ...trace, visible: !hidden.has(trace.name) }));
       await Plotly.react(plot, traces, next.layout, { responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false });
       note.textContent = next.note ?? "";  // once it is drawn: what it says is what is seen

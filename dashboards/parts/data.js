@@ -3,6 +3,7 @@
 window.EB = {};
 (() => {
   const pieces = new Map(), scripts = new Map();
+  let built = "";
 
   // Load a script of the dashboard once.
   EB.script = (source) => {
@@ -23,9 +24,12 @@ window.EB = {};
 
   // The piece `name`, as it lies in data/.
   EB.load = async (name) => {
-    if (!pieces.has(name)) await EB.script(`data/${name.split("/").map(encodeURIComponent).join("/")}.js`);
+    if (!pieces.has(name)) await EB.script(`data/${name.split("/").map(encodeURIComponent).join("/")}.js${built}`);
     return pieces.get(name);
   };
+
+  // Let all pieces be loaded anew, past what the browser keeps, as they were built at `stamp`.
+  EB.forget = (stamp) => { pieces.clear(); built = `?${encodeURIComponent(stamp)}`; };
 
   // Rows of a table by column. A point has `values`: metric to [centre, low, high, n], null where it has no figure.
   EB.rows = (table) => {

@@ -31,18 +31,18 @@
     box.onchange = () => view.set({ [key]: box.value });
     return element("label", [label + " ", box]);
   };
-  // Several of many, as checkboxes in a box that opens; none checked means all, or those of `standard`.
+  // Several of many, as checkboxes in a box that opens; none checked means all, or those of `standard`. `options` are values or [value, label].
   EB.several = (view, key, label, options, standard = []) => {
-    const given = view.list(key), chosen = new Set(given.length ? given : standard);
-    const told = () => `${label}: ${chosen.size ? [...chosen].join(", ") : "all"}`;
+    const given = view.list(key), chosen = new Set(given.length ? given : standard), words = new Map(options.map((one) => (Array.isArray(one) ? one : [one, one])));
+    const told = () => `${label}: ${chosen.size ? [...chosen].map((value) => words.get(value) ?? value).join(", ") : "all"}`;
     const summary = element("summary", told());
-    const boxes = options.map((value) => {
+    const boxes = [...words].map(([value, text]) => {
       const box = element("input", null, { type: "checkbox", name: key, value });
       box.checked = chosen.has(value);
       box.onchange = () => { if (box.checked) chosen.add(value); else chosen.delete(value); summary.textContent = told(); view.set({ [key]: [...chosen] }); };
-      return element("label", [box, " " + value]);
+      return element("label", [box, ` ${text}`]);
     });
-    const every = options.length > 3 ? [element("button", "all of them", { type: "button", name: `${key}-all`, onclick: () => view.set({ [key]: standard.length ? options : [] }) })] : [];
+    const every = options.length > 3 ? [element("button", "all of them", { type: "button", name: `${key}-all`, onclick: () => view.set({ [key]: standard.length ? [...words.keys()] : [] }) })] : [];
     return element("details", [summary, element("div", [...boxes, ...every], "choices")], { class: "several", "data-key": key });
   };
   addEventListener("pointerdown", (event) => { for (const one of document.querySelectorAll("details.several[open]")) if (!one.contains(event.target)) one.open = false; });
@@ -72,7 +72,7 @@
   };
 
   // A table from columns {name, of, number, cell} and rows: sorted by a click on a head, told to a screen reader by its caption.
-  // A column with `only` "csv" or "table" is in that alone.
+  // A column with `only` "csv" or "table" is in that alone; one with `whole` is not broken into lines.
   EB.table = (caption, all, rows, { sort = null, most = 500, csv = null } = {}) => {
     const columns = all.filter((one) => one.only !== "csv");
     const body = element("tbody"), head = element("tr"), note = element("p", null, "note");
@@ -85,7 +85,7 @@
         return (u === v ? 0 : u === null ? 1 : v === null ? -1 : u < v ? -1 : 1) * (down && u !== null && v !== null ? -1 : 1);
       }) : rows;
       body.replaceChildren(...order.slice(0, shown).map((row) => element("tr", columns.map((one) => {
-        const cell = element(one.head ? "th" : "td", one.cell ? one.cell(row) : EB.figure(value(row, one)), { class: one.number ? "n" : null, scope: one.head ? "row" : null });
+        const cell = element(one.head ? "th" : "td", one.cell ? one.cell(row) : EB.figure(value(row, one)), { class: one.number ? "n" : one.whole ? "whole" : null, scope: one.head ? "row" : null });
         if (one.hint) { const hint = one.hint(row); if (hint) cell.title = hint; }
         return cell;
       }))));

@@ -19,6 +19,16 @@
   EB.interval = (four) => (four?.[1] === null || four === undefined ? "no interval (n = 1)" : `[${EB.figure(four[1])}, ${EB.figure(four[2])}]`);
   // A ratio as a signed change: `+3.1%`.
   EB.change = (ratio) => (ratio === null || ratio === undefined ? EB.missing : `${ratio >= 1 ? "+" : "−"}${Math.abs((ratio - 1) * 100).toFixed(1)}%`);
+  // A share as percent, with its interval and of how many: `96.0 % [86.5 %, 98.9 %] of 50`.
+  EB.percent = (share) => (share === null || share === undefined ? EB.missing : `${(share * 100).toFixed(1)} %`);
+  EB.shareOf = (share, low, high, of) => (share === null || share === undefined ? EB.missing
+    : `${EB.percent(share)}${low === null || low === undefined ? " (no interval)" : ` [${EB.percent(low)}, ${EB.percent(high)}]`}${of ? ` of ${of.toLocaleString("en")}` : ""}`);
+  // Seconds as people say them: `42 s`, `12 min`, `3.4 h`.
+  EB.spent = (seconds) => (seconds === null || seconds === undefined ? EB.missing : seconds < 120 ? `${EB.figure(Number(seconds.toPrecision(3)))} s`
+    : seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`);
+  // The page of one trial, and that of a night.
+  EB.toTrial = (text, night, trial) => EB.link(text, "run", { night, trial });
+  EB.toNight = (night) => EB.link(night, "nights", { night });
 
   EB.engineOf = (point) => (point.tool ? `${point.engine} ${point.version_label}` : `${point.engine} ${point.engine_version}`);
   EB.partOf = (point) => `${point.devices ?? "?"} × ${point.product ?? "?"}`;

@@ -281,3 +281,17 @@ def test_more_traffic_takes_no_fewer_and_what_is_had_suffices(rate, more, utilis
     assert few["deployments"] == few["replicas"] + spare
     assert rate <= few["replicas"] * 5.0 * utilisation * (1 + 1e-6)
     assert few["replicas"] == 1 or rate > (few["replicas"] - 1) * 5.0 * utilisation * (1 - 1e-6)
+
+
+def test_another_tool_tells_no_requests_a_second_so_its_tokens_do():
+    told = {"tool": "other", "requests_rps": None, "requests_rps_whole_run": None}
+    told |= {"ttft_p99_all_ns": None, "tpot_p99_all_ns": None, "ttft_p99_ns": 100 * MS, "tpot_p99_ns": 10 * MS}
+    # 125 tok/s of each of 4 accelerators are 5 requests of 100 tokens; of all 1,000 tokens 1,250 are.
+    by_output = a_point(8, None, **told, output_tps_per_accelerator_whole_run=125.0)
+    by_all = a_point(8, None, **told, total_tps_per_accelerator_whole_run=1250.0, curve="all")
+    ours = a_point(8, 5.0, tool="", curve="ours", requests_rps_whole_run=5.0)
+    ours["tpot_p99_ns"] = ours["ttft_p99_ns"] = None
+    table = sized(by_output, by_all, ours, whole_run=True)
+    assert list(table["deployment_rps"]) == [5.0, 5.0, 5.0]
+    assert list(table["replicas"]) == [25, 25, 25]
+    assert pd.isna(only(a_point(8, None, **told))["deployment_rps"])

@@ -40,7 +40,7 @@ def _named(words: str, parts: Mapping[str, Hardware]) -> str | None:
 
 
 def _words(points: pd.DataFrame, name: str) -> Iterable[str]:
-    return points[name].astype("str") if name in points else [""] * len(points)
+    return points[name].fillna("").astype("str") if name in points else [""] * len(points)
 
 
 def numbers(points: pd.DataFrame, name: str) -> pd.Series:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from enginebench.analysis.parts import part_names
+from enginebench.analysis.parts import numbers, part_names
 from enginebench.config import Hardware
 from enginebench.records import Model, Parallelism, record
 from enginebench.records.subject import Architecture
@@ -53,9 +53,14 @@ class _Lacking(Exception):
 
 
 def roofline(
-    points: pd.DataFrame, models: Mapping[str, Model], parts: Mapping[str, Hardware] | None = None
+    points: pd.DataFrame,
+    models: Mapping[str, Model],
+    parts: Mapping[str, Hardware] | None = None,
+    *,
+    whole_run: bool = False,
 ) -> pd.DataFrame:
-    """COLUMNS of each point, by its index; `models` and `parts` by name (`config.models()`, `config.parts()`).
+    """COLUMNS of each point, by its index; `models` and `parts` by name (`config.models()`, `config.parts()`);
+    `whole_run` takes throughput of the whole run instead of the steady window's, with its warm-up and its end.
 
     - `decode_bandwidth_share` (model-bandwidth utilisation; Databricks, 2023): bytes that decoding must read in a
       second / bandwidth of all devices. Weights: those that a step touches / mean TPOT. KV cache: of the mean context
@@ -73,6 +78,9 @@ def roofline(
     and latency, whose ends are taken together. `binds`: `memory bandwidth` or `compute`, the greater of the first and
     the third share. `absent` is a dictionary: figure to the reason why it is null.
     """
+    if whole_run:
+        taken = [f"{name}{end}" for name in _MEASURED[:2] for end in ("", "_low", "_high")]
+        points = points.assign(**{name: numbers(points, _of_whole_run(name)) for name in taken})
     found = part_names(points, parts)
     if parts is None:
         from enginebench import config
@@ -87,6 +95,11 @@ def roofline(
         name for name in COLUMNS if name not in ("part", "compute_precision", "binds", "attention_counted", "absent")
     ]
     return pd.DataFrame(rows, index=points.index, columns=list(COLUMNS)).astype(dict.fromkeys(numeric, "float64"))
+
+
+def _of_whole_run(name: str) -> str:
+    base = next(one for one in _MEASURED if name.startswith(one))
+    return f"{base}_whole_run{name.removeprefix(base)}"
 
 
 def _row(point: Mapping[Any, Any], model: Model | None, part: Hardware | None) -> dict[str, Any]:

@@ -134,10 +134,11 @@ def size(
     With `requests` points are judged by their requests, else by stored percentiles; `evidence` says which, and `sure`
     whether the evidence's intervals lie on the verdict's side. `absent` is a dictionary: column to why it is null.
     `rests_on` are labels of the points and `loads` their loads: how far apart these are is how much `between` is worth.
+    Other tools (column `tool`) tell no requests a second: `with_rates` makes them of their tokens.
     Rates of the newest night it rests on, or as asked (`rates_of`). Raises UserError for a demand that can't be.
     """
     _check(demand)
-    asked = _asked(points, demand)
+    asked = with_rates(_asked(points, demand), whole_run=whole_run)
     reasons = why_not_eligible(asked)
     keys = [name for name in CURVE if name in asked]
     rows, found = [], []
@@ -196,6 +197,22 @@ def _asked(points: pd.DataFrame, demand: Demand) -> pd.DataFrame:
         known = ", ".join(f"{row.workload} ({row.isl_tokens} in, {row.osl_tokens} out)" for row in rows.itertuples())
         raise mistake("sizing", f"no {words} was measured of {demand.model}", f"measured: {known}")
     return of_model[same]
+
+
+def with_rates(points: pd.DataFrame, *, whole_run: bool = False) -> pd.DataFrame:
+    """The points with a rate of requests where another `tool` told none: its output tok/s / OSL, else all its tok/s /
+    (ISL + OSL), so requests of the nominal lengths, whatever lengths it sent."""
+    if "tool" not in points:
+        return points
+    span = "_whole_run" if whole_run else ""
+    found = {f"requests_rps{span}{end}": numbers(points, f"requests_rps{span}{end}") for end in _ENDS}
+    isl, osl, devices = (numbers(points, name) for name in ("isl_tokens", "osl_tokens", "devices"))
+    for kind, length in (("output", osl), ("total", isl + osl)):
+        lacking = (points["tool"] != "") & found[f"requests_rps{span}"].isna()
+        for end in _ENDS:
+            made = numbers(points, f"{kind}_tps_per_accelerator{span}{end}") * devices / length
+            found[f"requests_rps{span}{end}"] = found[f"requests_rps{span}{end}"].mask(lacking, made)
+    return points.assign(**found)
 
 
 def capacity(

@@ -191,13 +191,13 @@ class _Bounds:
 
 
 def column(point: Mapping[Any, Any], metric: str, share: float) -> str | None:
-    """The stored percentile of a latency at a share: over all requests, or where a table has no such column, as of
-    other tools, over those that ended well; null: none is stored at this share."""
+    """The stored percentile of a latency at a share: over all requests, or of a point of another `tool` and where a
+    table has no such column, over those that ended well; null: none is stored at this share."""
     short = STORED.get(share)
     if short is None:
         return None
     name = f"{metric}_{short}_all_ns"
-    return name if name in point else f"{metric}_{short}_ns"
+    return name if name in point and not point.get("tool") else f"{metric}_{short}_ns"
 
 
 def _bounds(point: Mapping[Any, Any], limit: Limit) -> _Bounds:

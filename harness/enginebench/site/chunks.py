@@ -133,6 +133,7 @@ def _column(column: pd.Series[Any]) -> Any:
 
 
 def _plain(value: Any) -> Any:
+    value = value.item() if isinstance(value, np.generic) else value
     if isinstance(value, Mapping | list | tuple):
         return value
     return None if value is None or value is pd.NA or value != value else value

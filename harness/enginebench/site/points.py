@@ -27,7 +27,7 @@ def all_points(runs: pd.DataFrame, store: Store) -> pd.DataFrame:
     ours = summarise_points(runs).assign(tool="")
     ours["unlike"] = pd.Series([{}] * len(ours), index=ours.index, dtype=object)
     foreign = foreign_points(store.foreign())
-    # Copied, as a table of so many pieces takes further columns badly.
+    # A copy is of one piece, where columns are soon added.
     points = pd.concat([one for one in (ours, foreign) if len(one)] or [ours], ignore_index=True).copy()
     keys = points[[*KEY, "tool", "product", "curve"]].astype(object).where(points.notna(), None)
     points["id"] = [content_hash([str(value) for value in row])[:12] for row in keys.itertuples(index=False)]

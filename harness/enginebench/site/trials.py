@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from enginebench.metrics import METRICS
@@ -16,15 +16,17 @@ TOGETHER = 20
 """Trials in a piece, about."""
 
 
-def write_trials(store: Store, chunks: Chunks, invalid: Mapping[str, str]) -> list[dict[str, Any]]:
+def write_trials(
+    store: Store, stored: Iterable[Result], chunks: Chunks, invalid: Mapping[str, str]
+) -> list[dict[str, Any]]:
     """Make `trials/<night>/<shard>` and `details/<night>/<shard>`; gives for each night its number of trials, of both
     kinds of shards, and what failed.
 
-    `invalid`: id of a run to why it counts no more, empty where it counts.
+    `stored`: every result of the store. `invalid`: id of a run to why it counts no more, empty where it counts.
     """
     holding = [one.invalidation for one in store.corrections() if one.withdrawal is None]
     by_night: dict[str, list[Result]] = {}
-    for result in store.results():
+    for result in stored:
         by_night.setdefault(result.attempt.night, []).append(result)
     nights = []
     for night in sorted(by_night):

@@ -253,6 +253,12 @@ class Store:
         self.place.write(name, to_json(calibration).encode())
         return f"{self.url}/{name}"
 
+    def calibrations(self) -> Iterator[Calibration]:
+        """Every kept calibration, oldest first; raises UserError naming one that can't be read."""
+        names = [f"calibrations/{name}" for name in self.place.names("calibrations") if name.endswith(".json")]
+        for name, content in zip(names, self.place.read_all(names), strict=True):
+            yield from_json(Calibration, content, f"{self.url}/{name}")
+
     def add_foreign(self, points: Sequence[ForeignPoint]) -> int:
         """Keep points that another tool measured; gives how many of them were not kept already."""
         return foreign.add(self.place, points)

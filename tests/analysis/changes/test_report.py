@@ -138,3 +138,7 @@ def test_the_order_of_runs_changes_nothing():
 def test_runs_that_prove_nothing_are_left_out(mark):
     frame = nights(count=34, marks=dict.fromkeys(range(30, 34), (mark,)))
     assert find_changes(frame).changes == ()
+
+
+def test_a_first_night_of_several_loads_has_no_change():
+    assert find_changes(nights(1)).changes == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any
@@ -58,7 +58,7 @@ def tracks(runs: pd.DataFrame, metric: str, facts: Sequence[str]) -> tuple[list[
     whole = runs.assign(_fit=_fit(runs, metric))[runs["reproduces"].isna()]
     nights = {key: sorted(set(part["night"])) for key, part in whole.groupby(["grid", "host"], dropna=False)}
     for _, part in whole.groupby(list(TRACK), dropna=False, sort=True):
-        newest = _newest_versions(part)
+        newest = newest_versions(part)
         ran = sorted({night for key in set(zip(newest["grid"], newest["host"], strict=True)) for night in nights[key]})
         kept = [night for night in ran if night >= newest["night"].min()]
         curve, singles = _curve(newest, metric, tuple(kept), facts)
@@ -71,7 +71,8 @@ def _fit(runs: pd.DataFrame, metric: str) -> pd.Series[bool]:
     return (runs[metric] > 0) & usable(runs)
 
 
-def _newest_versions(part: pd.DataFrame) -> pd.DataFrame:
+def newest_versions(part: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a curve that are followed: of several versions in a night the one that appeared last."""
     first = part.groupby("version")["night"].min()
     born = part["version"].map(first)
     newest = born.groupby(part["night"]).transform("max") == born
@@ -81,19 +82,22 @@ def _newest_versions(part: pd.DataFrame) -> pd.DataFrame:
     return part[chosen]
 
 
+def label_of(one: Mapping[Any, Any]) -> str:
+    """What is followed, in words, by one of its rows: model, engine, machine, workload."""
+    label = f"{one['model']} {one['precision']}, {one['engine']} on {one['devices']} × {one['product']}"
+    return f"{label} ({one['host']}), {one['workload']}"
+
+
 def _curve(part: pd.DataFrame, metric: str, nights: tuple[str, ...], facts: Sequence[str]) -> tuple[Track, list[Track]]:
     fit = part[part["_fit"]]
     loads = list(dict.fromkeys(part.sort_values(["concurrency", "rate_rps", "load"])["series"]))
-    one = part.iloc[0]
-    label = f"{one['model']} {one['precision']}, {one['engine']} on {one['devices']} × {one['product']}"
-    label += f" ({one['host']}), {one['workload']}"
     logs = np.log(fit[metric]).groupby([fit["night"], fit["trial"], fit["series"]]).mean()
     starts = logs.unstack("series").reindex(columns=loads)
     by_night = starts.groupby(level="night").mean().reindex(list(nights)).to_numpy(dtype=float)
     told = _facts(part, nights, facts)
     trials = part.groupby("night")["trial"].unique()
     shared: dict[str, Any] = {
-        "label": label,
+        "label": label_of(part.iloc[0].to_dict()),
         "nights": nights,
         "breaks": _breaks(told),
         "facts": told,
