@@ -13,7 +13,7 @@
     night: ["night", (point) => point.night],
   };
   // Curves that are told apart by colour at once, and points whose loads are written beside them.
-  const MOST_CURVES = 12, MOST_LABELS = 40;
+  const MOST_CURVES = 12, MOST_LABELS = () => (innerWidth < 640 ? 12 : 40);
 
   // ---- which points ----
   const modelsOf = (view) => {
@@ -87,10 +87,11 @@
   const countsOf = (points, { left, kept }, placed, axes, when) => {
     const out = placed.shown.filter((row) => row.out), beaten = placed.shown.filter((row) => !row.out && !row.best), foreign = placed.shown.filter((row) => row.point.tool);
     const whole = axes.span === "steady" && placed.lacking.some((row) => /one of the whole run/.test(row.x.reason + row.y.reason));
+    const unpriced = placed.lacking.some((row) => /^no rate for .* before /.test(row.y.reason || row.x.reason));
     return sentence([
       `${placed.shown.length.toLocaleString("en")} of ${EB.counted(points.length, "point")} ${when === "now" ? "that stand now" : when === "all" ? "of every night" : `of ${when}`} shown.`,
       left.length ? `Filtered out: ${left.join(", ")}.` : "",
-      placed.lacking.length ? `Without a figure for an axis: ${counted(placed.lacking, (row) => row.y.reason || row.x.reason)}.${whole ? " Choose throughput of the whole run to see them." : ""}` : "",
+      placed.lacking.length ? `Without a figure for an axis: ${counted(placed.lacking, (row) => row.y.reason || row.x.reason)}.${whole ? " Choose throughput of the whole run to see them." : ""}${unpriced ? " Choose the rates of another day to price those of earlier nights." : ""}` : "",
       placed.off.length ? `${EB.counted(placed.off.length, "point")} at 0 or less, for which a logarithmic axis has no place.` : "",
       kept.length && placed.shown.length ? `On the frontier ${placed.shown.filter((row) => row.best).length}, beaten (paler) ${beaten.length}${out.length ? `, kept off it ${out.length} (${counted(out, (row) => row.out)})` : ""}.` : "",
       placed.shown.some((row) => EB.hollow(row.point)) ? "Hollow: every run is marked, or the server gave wrong answers." : "",
@@ -168,7 +169,7 @@
       const priced = Object.values(axes.names).filter(EB.isPriced).length > 0;
       EB.renew(prices, priced ? [EB.section("Prices and power", EB.pricingControls(view, rates, selection.kept))] : []);
       const of = groups[by][1], names = EB.distinct(placed.shown.map((row) => (of ? of(row.point) : row.name)));
-      const options = { labelled: placed.shown.length <= MOST_LABELS, nightly: when !== "now" };
+      const options = { labelled: placed.shown.length <= MOST_LABELS(), nightly: when !== "now" };
       const traces = names.map((name, at) => EB.curves(name ?? EB.missing, placed.shown.filter((row) => (of ? of(row.point) : row.name) === name), axes, EB.style(at), options));
       const type = (axis) => (axes.logs.includes(axis) ? { type: "log" } : { type: "linear", rangemode: "tozero" });
       await chart.update({

@@ -22,7 +22,7 @@
   };
   // Where its figures stand: the points that hold one of its runs.
   const pointsOf = async (trial) => {
-    const points = (await EB.history(trial.model, (month) => month === trial.night.slice(0, 7))).filter((point) => point.trials.includes(trial.trial));
+    const points = (await EB.history(trial.model, (month) => month === trial.night.slice(0, 7))).filter((point) => point.trials.includes(trial.trial)).sort((a, b) => EB.loadOrder(a) - EB.loadOrder(b));
     if (!points.length) return EB.note("No point holds a run of it: it has none that counts.");
     return element("ul", points.map((point) => element("li", [`${point.workload} ${point.load}: `,
       EB.link("on the frontier", "frontier", { model: point.model, when: point.night.slice(0, 7), night: point.night, workload: point.workload, point: point.id }), ", ",

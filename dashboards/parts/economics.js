@@ -90,14 +90,13 @@
     for (const part of parts) {
       const days = chosen.on ? [chosen.on] : nights.filter((night) => points.some((point) => point.part === part && point.night === night));
       const found = new Map(days.map((day) => { const rate = EB.rateOf(rates, part, day, chosen); return [`${rate.id} ${rate.usdReason}`, rate]; }));
-      const rows = [...found.values()];
-      body.append(element("tr", [
-        element("th", part, { scope: "row" }),
-        element("td", rows.map((rate) => element("div", rate.usd === null ? `${EB.missing} (${rate.usdReason})` : EB.figure(rate.usd)))),
-        element("td", rows.map((rate) => element("div", rate.kw === null ? EB.missing : EB.figure(rate.kw)))),
-        element("td", rows.map((rate) => element("div", rate.id === null ? EB.missing : [rate.source, rate.since ? `in force from ${rate.since}` : "", rate.condition ?? ""].filter(Boolean).join("; ")))),
-        element("td", own(view, "usd", part, "$ an accelerator-hour", chosen)), element("td", own(view, "kw", part, "kW all in", chosen)),
-      ]));
+      const rows = [...found.values()], over = rows.length > 1 ? rows.length : null;
+      body.append(...rows.map((rate, at) => element("tr", [
+        at ? null : element("th", part, { scope: "rowgroup", rowspan: over }),
+        element("td", rate.usd === null ? `${EB.missing} (${rate.usdReason})` : EB.figure(rate.usd)), element("td", EB.figure(rate.kw)),
+        element("td", rate.id === null ? EB.missing : [rate.source, rate.since ? `in force from ${rate.since}` : "", rate.condition ?? ""].filter(Boolean).join("; ")),
+        at ? null : element("td", own(view, "usd", part, "$ an accelerator-hour", chosen), { rowspan: over }), at ? null : element("td", own(view, "kw", part, "kW all in", chosen), { rowspan: over }),
+      ])));
     }
     const heads = ["part", `$/accelerator-hour, ${chosen.price}`, "kW all in", "source", "own $/h", "own kW"];
     const table = element("table", [element("caption", "Rates in force for the points shown"), element("thead", element("tr", heads.map((name) => element("th", name, { scope: "col" })))), body]);

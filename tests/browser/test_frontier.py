@@ -322,7 +322,7 @@ def test_costs_take_the_rate_of_the_night_or_the_readers_own_and_say_where_it_is
     page.get_by_label("rates of").fill("2026-05-01")
     expect(section).to_contain_text("in force from 2026-04-01")
     page.get_by_label("rates of").fill("2020-01-01")
-    until_note(page, "3: no rate for h100-sxm before 2026-04-01")
+    until_note(page, "3: no rate for h100-sxm before 2026-04-01. Choose the rates of another day")
 
 
 def test_a_point_that_is_clicked_or_chosen_by_keyboard_opens_its_details(opened, site):
