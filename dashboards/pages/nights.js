@@ -29,8 +29,9 @@
 
   const trialColumns = (night) => [
     { name: "begun", of: (row) => row.started_utc, cell: (row) => EB.minute(row.started_utc) }, { name: "trial", head: true, of: (row) => row.trial, cell: (row) => EB.toTrial(row.trial, night, row.trial) },
-    { name: "what", of: (row) => row.what }, { name: "why, and what to know", of: why }, { name: "precision", of: (row) => row.precision }, { name: "on", of: (row) => row.part }, { name: "split", of: (row) => row.parallelism }, { name: "start", of: (row) => row.start + 1, number: true },
+    { name: "what", of: (row) => row.what },
     { name: "ended", of: (row) => row.status, cell: (row) => element("span", row.status === "complete" ? "complete" : `${row.status} at ${row.stage}`, row.status === "complete" ? "good" : "bad") },
+    { name: "why, and what to know", of: why }, { name: "precision", of: (row) => row.precision }, { name: "on", of: (row) => row.part }, { name: "split", of: (row) => row.parallelism }, { name: "start", of: (row) => row.start + 1, number: true },
     { name: "runs", of: (row) => row.runs, number: true, cell: (row) => `${row.runs} of ${row.asked}` }, { name: "took", csv: "took (s)", of: (row) => row.spent_s, cell: (row) => EB.spent(row.spent_s), number: true },
     { name: "answers", of: (row) => (row.passed === null ? "not judged" : row.passed ? "right" : "wrong"), cell: (row) => element("span", row.passed === null ? "not judged" : row.passed ? "right" : "wrong", row.passed === false ? "bad" : "") },
     { name: "grid", of: (row) => row.grid }, { name: "host", of: (row) => row.host },

@@ -47,10 +47,10 @@
     return [
       { name: "night", of: (row) => row.night, cell: (row) => EB.toNight(row.night) }, { name: "trial", head: true, of: (row) => row.trial, cell: (row) => EB.toTrial(row.trial, row.night, row.trial) },
       { name: "engine", of: (row) => row.engine }, { name: "version", of: (row) => row.engine_version }, { name: "verdict", of: verdict, cell: marked },
+      { name: "why", of: (row) => [...row.reasons, ...(row.dummy_weights ? ["dummy weights: answers mean nothing"] : []), ...(row.invalid ? [`invalid: ${row.invalid}`] : []), ...(row.reproduces ? [`reproduces ${row.reproduces}`] : [])].join("; ") },
       ...["score", ...shown.filter((name) => name !== "score")].map(figure),
       { name: "lm-eval", of: lm }, { name: "precision", of: (row) => row.precision }, { name: "on", of: (row) => `${row.devices} × ${row.product}` }, { name: "split", of: (row) => row.parallelism }, { name: "unanswered", of: (row) => row.checks.reduce((sum, one) => sum + one.unanswered, 0), number: true },
       { name: "lost / won against the reference", csv: "lost and won", of: (row) => row.checks.filter((one) => one.lost !== null).map((one) => `${one.lost} / ${one.gained} ${one.when}`).join(", ") || null },
-      { name: "why", of: (row) => [...row.reasons, ...(row.dummy_weights ? ["dummy weights: answers mean nothing"] : []), ...(row.invalid ? [`invalid: ${row.invalid}`] : []), ...(row.reproduces ? [`reproduces ${row.reproduces}`] : [])].join("; ") },
       { name: "host", of: (row) => row.host },
     ];
   }

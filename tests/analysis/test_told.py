@@ -21,7 +21,7 @@ def score(**changes):
 
 def test_jobs_of_a_part_are_added_up_before_their_rate_is_taken():
     found = {row["product"]: row for row in rates_told(jobs_told(JOBS), ["product"]).to_dict("records")}
-    assert (found["h100"]["complete"], found["h100"]["jobs"]) == (36, 40)
+    assert (found["h100"]["complete"], found["h100"]["jobs"], found["h100"]["rate"]) == (36, 40, 0.9)
     assert (found["h100"]["low"], found["h100"]["high"]) == wilson(36, 40)
     assert found["mi300x"]["rate"] is found["mi300x"]["low"] is None
     assert (found["b200"]["first_night"], found["b200"]["last_night"]) == ("2026-10-01", "2026-11-02")

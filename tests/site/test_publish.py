@@ -74,6 +74,7 @@ def test_old_pieces_stay_for_one_more_publication_and_other_files_for_ever(site,
     (site / "data" / "gone.js").write_text("old")
     (site / "data" / "published.json").unlink(missing_ok=True)
     publish(site, str(out))
+    publish(site, str(out))
     (out / "CNAME").write_text("bench.example.org")
     (out / "data" / "own.txt").write_text("mine")
     (site / "data" / "gone.js").unlink()
