@@ -25,10 +25,10 @@ ALONE = tuple(
     TESTS / name
     for name in (
         *("bench", "calibration", "load", "trial/test_pacing.py", "trial/test_trial.py"),
-        *("test_scrape.py", "test_telemetry.py", "test_usage.py"),
+        *("test_night_compared.py", "test_night_versions.py", "test_scrape.py", "test_telemetry.py", "test_usage.py"),
     )
 )
-"""Folders and files whose tests hold times against a clock, to milliseconds: other tests at work would spoil them."""
+"""Folders and files whose tests hold times against a clock or each other: other tests at work would spoil them."""
 
 
 @pytest.hookimpl(tryfirst=True)
