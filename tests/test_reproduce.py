@@ -11,7 +11,7 @@ import builders
 from enginebench import attempts, environment, reproduce
 from enginebench.analysis.points import eligible, summarise_points
 from enginebench.errors import UserError
-from enginebench.records import EndpointProvision, LocalSource
+from enginebench.records import EndpointProvision, LocalSource, Turn
 from enginebench.store import Store
 from scripted_night import RUNS, ScriptedNight, until
 from stored import a_job, a_run, a_store, a_trial
@@ -176,6 +176,21 @@ def test_all_that_differs_here_is_told(tmp_path, monkeypatch):
         ("lock hash", "0" * 16, "1" * 16),
         ("model hash", "0" * 64, "not known"),
     }
+
+
+def test_what_was_measured_in_a_comparison_is_reproduced_out_of_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(reproduce.accelerators, "detect", reproduce.accelerators.get("cpu").discover)
+    provision = builders.a_deployment().provision.__class__(kind="executable", executable="true")
+    job = a_job()
+    job = builders.replace(
+        job, deployment=builders.replace(job.deployment, vendor="cpu", product="any", provision=provision)
+    )
+    trial = a_trial("t", [a_run(0)], job=job)
+    turn = Turn(name="c", arm="A", block=2)
+    trial = builders.replace(trial, attempt=builders.replace(trial.attempt, comparison=turn))
+    todo = reproduce.order(a_store(tmp_path, trial), "t", tmp_path / "cache")
+    assert todo.recorded.attempt.comparison == turn
+    assert (todo.attempt.comparison, todo.attempt.reproduces) == (None, "t")
 
 
 def test_a_reproduction_beside_a_night_is_refused(measured):

@@ -7,12 +7,21 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
+import builders
 from enginebench.analysis import paired
 from enginebench.analysis.looks import Looks
 from enginebench.analysis.slices import parse
 from enginebench.analysis.starts import usable
+from enginebench.cli import parser
+from enginebench.commands.comparing import Asked
+from enginebench.commands.interleaved import Told
+from enginebench.interleave import choose
+from enginebench.records import Turn
+from enginebench.report import console
 from enginebench.store import Store
 from scripted_night import GRID, ScriptedNight, until
+from simulated_runs import RATE, SPEED
+from stored import a_job, a_run, a_store, a_trial
 
 TWO = (
     GRID.replace("[scripted]", "[scripted, other]").replace("[1, 2]", "[2]").replace("repeats: 3", "repeats: 2")
@@ -106,3 +115,39 @@ def test_what_a_grid_does_not_plan_is_one_sentence_and_starts_nothing(night):
     assert (code, output) == (2, "")
     assert errors == ("slice `engine=gone`: nothing that the grid plans here is of it; it has engine other, scripted\n")
     assert not night.store.exists()
+
+
+def a_start(arm, block, value):
+    """One server start of two loads, a run of each; `value`: its throughput."""
+    job = a_job(loads=map(builders.closed, (1, 8)), version="1.0" if arm == "A" else "1.1", start=block)
+    runs = [a_run(0, point=point, **{RATE: value, SPEED: value / (1 + point)}) for point in (0, 1)]
+    trial = a_trial(f"{arm}{block}", runs, job=job)
+    turn = Turn(name="c", arm=arm, block=block)
+    return builders.replace(trial, attempt=builders.replace(trial.attempt, comparison=turn))
+
+
+@pytest.mark.parametrize(
+    ("looks", "ratios", "settled"),
+    [
+        (Looks(least=3, most=5), (1.1, 1.101, 1.102), {0}),
+        (Looks(least=3, most=5), (0.9, 0.901, 0.902), {0}),
+        (Looks(least=3, most=5), (1.0, 1.0001, 0.9999), {0}),
+        (Looks(least=3, most=5), (1.1, 1.0, 0.9), set()),
+        (Looks(least=3, most=5), (1.1, 1.101), set()),
+        (Looks(least=3, most=3), (1.1, 1.101, 1.102), set()),
+    ],
+    ids=["better", "worse", "no change", "unsure", "too few blocks", "looked at once"],
+)
+def test_what_is_decided_is_measured_no_more(tmp_path, looks, ratios, settled, capsys):
+    arms = [
+        a_start(arm, block, 100 * (ratio if arm == "B" else 1)) for block, ratio in enumerate(ratios) for arm in "AB"
+    ]
+    chosen = choose([one.attempt for one in arms[:2]], parse("engine_version=1.0"), parse("engine_version=1.1"))
+    words = ["compare", "engine_version=1.0", "engine_version=1.1", "--run", "grid.yaml", "--metric", RATE]
+    told = Told(a_store(tmp_path, *arms), Asked(parser().parse_args(words), ()), chosen, looks, console())
+    assert told.settled("c") == settled
+    assert told.settled("another") == set()
+    shown = capsys.readouterr().out
+    assert shown.startswith("so far: curves ") == (looks.least < looks.most)
+    assert told.settled("c") == settled
+    assert capsys.readouterr().out == "", "what is known already is not said again"

@@ -146,7 +146,7 @@ def test_one_that_was_killed_goes_on_where_it_stopped(night, number):
     words = [sys.executable, "-c", KILLED, str(night.folder)]
     process = subprocess.Popen(words, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": paths})
     # In the second block's first start, after the first of its two runs.
-    until(lambda: len(in_order(Store(night.store))) == 2 and night.measured() == 1, "the fifth run")
+    until(lambda: len(in_order(Store(night.store))) == 2 and night.measured() == 1, "the fifth run", 180)
     process.send_signal(number)
     process.wait(timeout=60)
     until(lambda: not night.left_running(), "the end of all processes", 20)

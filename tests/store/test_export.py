@@ -132,7 +132,7 @@ def test_every_metric_has_a_unit_as_it_is_stored():
 
 def test_every_figure_of_the_table_is_a_gauge_or_says_what_was_measured(runs):
     figures = {name for name, kind in runs.dtypes.astype(str).items() if kind in ("float64", "Int64", "int64")}
-    asked = {"rate_rps", "concurrency", "isl_tokens", "osl_tokens", "devices", "start", "repeat", "position"}
+    asked = {"rate_rps", "concurrency", "isl_tokens", "osl_tokens", "devices", "start", "block", "repeat", "position"}
     assert figures - asked == set(FIGURES)
 
 

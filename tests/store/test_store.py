@@ -13,7 +13,8 @@ import pytest
 
 from enginebench.errors import UserError
 from enginebench.metrics import METRICS
-from enginebench.records import PointStop, RunKey, Stop, Until
+from enginebench.records import Attempt, PointStop, RunKey, Stop, Turn, Until
+from enginebench.records.files import from_json, to_json
 from enginebench.store import FILTERS, Ingested, Store
 from enginebench.store.columns import COLUMNS, OVERLAID
 from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial, finished
@@ -139,10 +140,16 @@ def test_a_row_a_run(tmp_path):
     assert closed["job_id"] == job.id
 
 
+def in_turn(trial, arm, block):
+    """The same in a comparison."""
+    turn = Turn(name="c", arm=arm, block=block)
+    return replace(trial, attempt=replace(trial.attempt, comparison=turn))
+
+
 def test_filters(tmp_path):
     store = a_store(
         tmp_path,
-        a_trial("a", [a_run(0), a_run(1)]),
+        in_turn(a_trial("a", [a_run(0), a_run(1)]), "A", 0),
         a_trial("b", [a_run(0)], job=a_job(version="2.0"), night="2026-11-25"),
     )
     assert list(store.runs(engine_version="2.0")["trial"]) == ["b"]
@@ -151,6 +158,41 @@ def test_filters(tmp_path):
     for name in FILTERS:
         value = store.runs()[name].iloc[0]
         assert set(store.runs(**{name: value})[name]) == {value}
+
+
+def test_what_was_measured_in_a_turn_of_a_comparison_is_known_until_it_is_invalidated(tmp_path):
+    job, again = a_job(), a_trial("again", [a_run(1)])
+    again = replace(in_turn(again, "A", 0), attempt=replace(again.attempt, reproduces="a"))
+    store = a_store(
+        tmp_path,
+        in_turn(a_trial("a", [a_run(0)]), "A", 0),
+        in_turn(a_trial("b", [a_run(0), a_run(1)]), "B", 0),
+        in_turn(a_trial("c", [a_run(2)]), "B", 0),
+        in_turn(a_trial("d", [a_run(0)]), "A", 1),
+        in_turn(a_trial("failed", failure="the server ended"), "B", 1),
+        a_trial("ordinary", [a_run(3)]),
+        again,
+    )
+
+    def turns():
+        return {(arm, block): {key.repeat for key in keys} for (arm, block, _), keys in store.turns("c").items()}
+
+    assert turns() == {("A", 0): {0}, ("B", 0): {0, 1, 2}, ("A", 1): {0}}
+    assert {key for _, _, key in store.turns("c")} == {job.id}
+    assert store.turns("another") == {}
+    frame = store.runs(columns=["trial", "comparison", "arm", "block"])
+    assert frame[frame["trial"] == "d"].iloc[0].tolist() == ["d", "c", "A", 1]
+    assert frame[frame["trial"] == "ordinary"].iloc[0].isna().tolist() == [False, True, True, True]
+    store.invalidate("b", reason="for a test", author="Ada")
+    assert turns()["B", 0] == {2}
+
+
+def test_an_attempt_in_no_comparison_is_written_as_before_there_were_any():
+    attempt = a_trial("a").attempt
+    assert "comparison" not in to_json(attempt)
+    own = in_turn(a_trial("a"), "A", 3).attempt
+    assert from_json(Attempt, to_json(own), "here") == own
+    assert own.job.id == attempt.job.id
 
 
 def test_an_unknown_filter_is_refused_and_the_known_ones_are_told(tmp_path):

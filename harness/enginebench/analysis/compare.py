@@ -85,6 +85,8 @@ class Comparison:
     """A verdict a curve and metric, and one on throughput at equal interactivity."""
     points: tuple[Judged, ...]
     """A verdict a point and metric."""
+    notes: tuple[str, ...] = ()
+    """What else a reader must know, a line each."""
 
     def judged(self) -> tuple[Judged, ...]:
         """Curves, then points."""

@@ -7,7 +7,8 @@ judged are the differences within blocks. Their number is what counts.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from enginebench.analysis.slices import Slice
 from enginebench.analysis.starts import Means
 from enginebench.intervals import paired
 from enginebench.records import record
+
+_FAR_S = 1800.0
+"""Starts of a block that lie farther apart than this, s, and than those of others, are told."""
 
 
 def compare(
@@ -41,7 +45,18 @@ def compare(
     # A start that was killed and went on with another is one of its block.
     ordered = runs.sort_values(["started_utc", "run"]).assign(trial=runs["block"].map("{:06}".format))
     of_a, of_b = (some(ordered[ordered["arm"] == arm], one) for arm, one in zip(arms, (a, b), strict=True))
-    return held_against(a, b, of_a, of_b, metrics=metrics, margin=margin, how=Paired(looks=looks))
+    found = held_against(a, b, of_a, of_b, metrics=metrics, margin=margin, how=Paired(looks=looks))
+    return replace(found, notes=tuple(_torn(ordered)))
+
+
+def _torn(runs: pd.DataFrame) -> Iterator[str]:
+    """A line for each block whose arms lie far apart, so that what drifts is in their difference after all."""
+    begun = runs.groupby(["block", "arm", "job_id"])["started_utc"].min().groupby("block")
+    apart_s = (begun.max() - begun.min()).dt.total_seconds()
+    far = apart_s[apart_s > np.maximum(_FAR_S, 3 * apart_s.median())]
+    for block, seconds in far.items():
+        apart = f"{seconds / 3600:.1f} h apart ({apart_s.median() / 60:.0f} min in the median block)"
+        yield f"Block {int(str(block)) + 1}: its starts lie {apart}, so what drifts is in it"
 
 
 def decided(found: Comparison, curves: Sequence[str], looks: Looks) -> bool:

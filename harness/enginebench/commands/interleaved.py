@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ def compare(options: argparse.Namespace) -> int:
     chosen = interleave.choose(planned.due.attempts, asked.a, asked.b)
     seconds = {id_: planned.seconds[id_] for arm in chosen.arms for id_ in (one.job.id for one in arm.attempts)}
     _show_chosen(chosen, looks, sum(seconds.values()), screen)
-    told = _Told(store, asked, chosen, looks, screen)
+    told = Told(store, asked, chosen, looks, screen)
     done = interleave.carry_out(
         chosen.arms, store, blocks=looks.most, cache=cache, listen=told.event, settled=told.settled, again=options.again
     )
@@ -72,7 +73,7 @@ def _show_chosen(chosen: Chosen, looks: Looks, block_s: float, screen: Console) 
         screen.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-class _Told:
+class Told:
     """Follows a comparison while it is measured: tells how far it is, and what is decided."""
 
     def __init__(self, store: Store, asked: Asked, chosen: Chosen, looks: Looks, screen: Console) -> None:
@@ -92,7 +93,8 @@ class _Told:
         if set(runs["arm"]) != {"A", "B"}:
             return None
         asked = self._asked
-        return paired.compare(runs, asked.a, asked.b, looks=self._looks, metrics=asked.metrics, margin=asked.margin)
+        found = paired.compare(runs, asked.a, asked.b, looks=self._looks, metrics=asked.metrics, margin=asked.margin)
+        return replace(found, notes=(*found.notes, *self._chosen.alone))
 
     def settled(self, comparison: str) -> Set[int]:
         """The lanes of which every curve has its verdict; none where all blocks are measured whatever is found."""
@@ -104,7 +106,8 @@ class _Told:
         found = self.found(comparison)
         if found is None:
             return frozenset()
-        words = f"so far: curves {counted(found.curves)}; points {counted(found.points)}"
+        so_far = f"so far: curves {counted(found.curves)}", f"points {counted(found.points)}"
+        words = "; ".join([*so_far, *found.left_out])
         if words != self._shown:
             self._say(words)
         self._shown = words

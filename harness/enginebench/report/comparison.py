@@ -76,7 +76,7 @@ def _head(found: Comparison) -> list[str]:
     lines += [f"As asked, or with it: {_difference(one)}" for one in found.differences if one.asked]
     only = Counter(one.side for one in found.alone)
     lines.append(f"{found.matched} points in both, {only['A']} only in A, {only['B']} only in B")
-    return [*lines, *found.left_out]
+    return [*lines, *found.left_out, *found.notes]
 
 
 def _difference(one: Difference) -> str:
