@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from bisect_command import RUN
 from enginebench import assets, config
 from enginebench.provision import prepare
+from enginebench.stopping import SPOILT
 from enginebench.store import Store
 from stretched_engine import __file__ as STRETCHED
 
@@ -59,17 +59,17 @@ builds:
     )
     grid = tmp_path / "grids" / "g.yaml"
     grid.write_text(GRID)
-    argv = [sys.executable, "-c", RUN, "bisect", str(grid), "--versions", "good,bad", "--metric", "tpot_mean_ns"]
-    argv += ["--store", str(tmp_path / "results"), "--margin", "10%"]
+    argv = [sys.executable, "-m", "enginebench", "bisect", str(grid), "--versions", "good,bad"]
+    argv += ["--metric", "tpot_mean_ns", "--store", str(tmp_path / "results"), "--margin", "10%", "--blocks", "6"]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=840, check=False)
-    assert (done.returncode, done.stderr) == (1, ""), done.stdout
-    size = re.search(
-        r"^worse: TPOT mean of slowed .* changed by .* % \(\+(\S+) % to \+(\S+) %\) from good to bad$",
-        done.stdout,
-        re.M,
-    )
-    low, high = map(float, size.groups())
-    assert low < 100 < high
-    results = list(Store(tmp_path / "results").results())
+    assert done.stderr == ""
+    store = Store(tmp_path / "results")
+    results = list(store.results())
     assert {one.status for one in results} == {"complete"}
-    assert len(results) >= 8
+    spoilt = any(SPOILT & set(marks) for marks in store.runs()["marks"])
+    # A busy machine marks runs, which count for nothing; then six blocks may not do.
+    assert done.returncode == 1 or (done.returncode == 4 and spoilt), done.stdout
+    if done.returncode == 1:
+        told = r"^worse: TPOT mean of slowed .* changed by .* % \(\+(\S+) % to \+(\S+) %\) from good to bad$"
+        low, high = map(float, re.search(told, done.stdout, re.MULTILINE).groups())
+        assert low < 100 < high
