@@ -129,8 +129,8 @@ def target(size: int, only: Sequence[str]) -> None:
         if reading not in only:
             continue
         world = World(reading=reading, outlier_stays=stays, machine=machine)
-        wrong, nights, reruns = quiet(world, size // 4, 365, 5000 + number, rule)
-        shares = [found(world, size, 6000 + 10 * number, rule, step, within, history) for step, within in STEPS]
+        wrong, nights, reruns = quiet(world, size // 4, 365, 7000 + number, rule)
+        shares = [found(world, size, 8000 + 10 * number, rule, step, within, history) for step, within in STEPS]
         share = "not measured" if machine is None else f"{machine:.0%}"
         print(
             f"| {reading} | {share} | {history} | {'yes' if stays else 'no'} | "

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from enginebench.analysis.changes import Older, beside, contrast, judge
+from enginebench.analysis.changes import Older, Rule, beside, contrast, judge
+from enginebench.analysis.changes.older import Beside
 
 sys.path.insert(0, str(Path(__file__).parents[3] / "benchmarks"))
 
@@ -116,6 +117,30 @@ def test_what_the_older_version_shows_as_well_is_told_as_such():
     assert one.apart == 0
     # It is no step of night 40: the version of the night before it shows it.
     assert one.night < 40
+
+
+def test_an_older_version_that_has_a_hiccup_of_its_own_tells_nothing():
+    rule = Rule()
+    order = np.tile(np.arange(30), (3, 1))
+    known = Beside(order, np.arange(30) * np.ones((3, 1), dtype=np.int64), None, rule)
+    newer = np.zeros((3, 30))
+    newer[:, 29] = (0.02, 0.02, 0.2)
+    older = np.array([[0.2], [0.0], [0.2]])
+    # The first is off by itself; the second is what a step looks like; the third is a night in which all is off.
+    assert list(known.hiccups(newer, older, np.full(3, 0.01))) == [True, False, False]
+
+
+def test_a_version_of_before_a_change_that_is_told_counts_no_more():
+    values, older = made(step_of_old=False)
+    later = np.concatenate([values, values[:, 40:] * 0 - 0.03 + np.random.default_rng(9).normal(0, 0.006, (1, 6))], 1)
+    longer = Older(
+        values=np.concatenate([older.values, np.zeros((1, 6))], axis=1),
+        runs=np.full((1, 52), 2),
+        born=np.concatenate([older.born, np.full((1, 6), 39)], axis=1),
+    )
+    versions = (np.arange(52) >= 40).astype(np.int64)[None]
+    (one,) = judge(later, runs=np.full((1, 52), 2), versions=versions, older=longer).changes
+    assert one.night == 40
 
 
 def test_what_waits_names_the_night_whose_version_is_measured_beside():

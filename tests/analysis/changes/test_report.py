@@ -98,6 +98,12 @@ def test_missing_and_unfit_nights_are_told():
     assert len(notes) == 2
 
 
+def test_a_weekly_grid_misses_weeks():
+    frame = nights(step=0.0, count=57, skip=[night for night in range(57) if night % 7 or night == 21])
+    (note,) = find_changes(frame).notes
+    assert note == f"{LABEL}: 2026-01-22: no night at all"
+
+
 def test_a_night_in_which_only_others_of_the_grid_were_measured_is_missing():
     frame = nights(step=0.0)
     other = frame[frame["night"] == "2026-01-15"].assign(curve="other", series="x")

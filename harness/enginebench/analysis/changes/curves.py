@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -16,6 +14,7 @@ from enginebench.analysis.changes.noise import Floats
 from enginebench.analysis.changes.older import Older
 from enginebench.analysis.starts import usable
 from enginebench.records import record
+from enginebench.records.nights import gaps
 
 TRACK = ("curve", "host", "engine")
 """What is followed over nights: a curve on a machine under one name of its engine."""
@@ -189,8 +188,8 @@ def _breaks(told: Sequence[dict[str, str]]) -> NDArray[np.bool_]:
 
 
 def missing(track: Track) -> Iterator[str]:
-    """A phrase for each stretch of nights of the track's grid in which nothing of it was fit to be judged, and for days
-    between its nights on which the grid did not run at all."""
+    """A phrase for each stretch of nights of the track's grid in which nothing of it was fit to be judged, and for
+    nights of its grid's own cadence that are not there at all."""
     unknown = ~np.isfinite(track.values)
     begin = None
     for place, gone in enumerate([*unknown, False]):
@@ -201,26 +200,10 @@ def missing(track: Track) -> Iterator[str]:
             why = "measured, but no run is fit to be judged" if len(some) == place - begin else "not measured"
             yield f"{_span(track.nights[begin], track.nights[place - 1], place - begin)}: {why}"
             begin = None
-    days = _days(track.nights)
-    for before, after in pairwise(days):
-        apart = (after - before).days
-        if apart > 1 and _usually_daily(days):
-            first, last = before + timedelta(days=1), after - timedelta(days=1)
-            yield f"{_span(str(first), str(last), apart - 1)}: no night at all"
+    for gap in gaps(track.nights):
+        first, last = gap.first_and_last()
+        yield f"{_span(str(first), str(last), gap.missed)}: no night at all"
 
 
 def _span(first: str, last: str, count: int) -> str:
     return first if count == 1 else f"{first} to {last} ({count} nights)"
-
-
-def _days(nights: Sequence[str]) -> list[date]:
-    """Their dates; empty where a night's name is none."""
-    try:
-        return sorted({date.fromisoformat(night[:10]) for night in nights})
-    except ValueError:
-        return []
-
-
-def _usually_daily(days: Sequence[date]) -> bool:
-    gaps = [(after - before).days for before, after in pairwise(days)]
-    return len(gaps) >= 3 and float(np.median(gaps)) == 1.0

@@ -109,7 +109,8 @@ class Beside:
         found = np.zeros(len(older), dtype=bool)
         if known.any() and newer.shape[1] > _LATELY + 1:
             x, y = _off(newer[known], older[known], sd[known])
-            found[known] = (np.abs(x) > self.rule.spike) & (np.abs(x) > np.abs(y))
+            alone = np.minimum(np.abs(x), np.abs(x - y)) > self.rule.spike
+            found[known] = alone & (np.abs(x) > np.abs(y))
         return found
 
     def forget(self, rows: Ints, night: int) -> None:
