@@ -108,6 +108,10 @@ class ScriptedNight:
         """Runs that the trial at work has finished so far."""
         return len(list(self.store.glob(".work/*/*.partial/runs/*.json")))
 
+    def taken_in(self) -> int:
+        """Trials that lie whole in the store's folder."""
+        return len(list(self.store.glob("night=*/trial=*/result.json")))
+
     def left_running(self) -> list[psutil.Process]:
         """Processes of ours that still live: engines, guards, trials, telemetry."""
         found = []

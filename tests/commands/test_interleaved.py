@@ -35,8 +35,8 @@ RUNS = 2
 @pytest.fixture
 def night(tmp_path):
     """Two engines of which the second takes half as long again for a token."""
-    night = ScriptedNight(tmp_path, grid=TWO, itl_ms=20)
-    night.write_engine(str(tmp_path / "engine"), name="other", kind="sglang", versions=("7.0",), itl_ms=30)
+    night = ScriptedNight(tmp_path, grid=TWO, itl_ms=60)
+    night.write_engine(str(tmp_path / "engine"), name="other", kind="sglang", versions=("7.0",), itl_ms=90)
     return night
 
 
@@ -56,9 +56,11 @@ def test_a_slower_engine_is_found_and_sized_in_turn_and_a_kill_on_the_way_costs_
     process = start(night, *blocks)
     store = Store(night.store)
     # In the second block's first start, after the first of its two runs.
-    until(lambda: len(list(store.results())) == 2 and night.measured() == 1, "the fifth run", 180)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    try:
+        until(lambda: night.taken_in() == 2 and night.measured() == 1, "the fifth run", 120)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.communicate(timeout=60)
     until(lambda: not night.left_running(), "the end of all processes", 20)
     code, output, errors = done(start(night, *blocks))
     assert errors == ""

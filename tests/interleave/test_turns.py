@@ -141,14 +141,16 @@ test_turns.carried_out(night, 2)
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=lambda number: number.name)
 def test_one_that_was_killed_goes_on_where_it_stopped(night, number):
-    night.write_engine(str(night.folder / "engine"), versions=("2.0", "1.0"), itl_ms=30)
+    night.write_engine(str(night.folder / "engine"), versions=("2.0", "1.0"), itl_ms=60)
     paths = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     words = [sys.executable, "-c", KILLED, str(night.folder)]
     process = subprocess.Popen(words, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": paths})
     # In the second block's first start, after the first of its two runs.
-    until(lambda: len(in_order(Store(night.store))) == 2 and night.measured() == 1, "the fifth run", 180)
-    process.send_signal(number)
-    process.wait(timeout=60)
+    try:
+        until(lambda: night.taken_in() == 2 and night.measured() == 1, "the fifth run", 120)
+    finally:
+        process.send_signal(number)
+        process.wait(timeout=60)
     until(lambda: not night.left_running(), "the end of all processes", 20)
     done = carried_out(night, 2)
     assert done.blocks == (2,)
