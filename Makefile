@@ -10,8 +10,10 @@ LOCK = $(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --
 night: .venv/.ready ## measure what is due of GRID on this machine, store it, build the dashboard
 	$(BIN)/enginebench night $(GRID)
 
+# Two calls, that both report: side by side what no other test disturbs, then alone what holds times against a clock.
 test: .venv/.ready-dev browser ## all tests, fast ones first
-	$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -m "not alone" --numprocesses logical --maxprocesses 8 --dist loadgroup; beside=$$?; \
+		$(BIN)/python -m pytest -m alone && exit $$beside
 
 check: .venv/.ready-dev ## lint, format, types, and whether generated files are up to date
 	$(BIN)/ruff check .
@@ -35,8 +37,8 @@ lock: .venv/.ready ## resolve the pins anew
 	$(LOCK) --upgrade --group dev --constraints requirements.lock --output-file requirements-dev.lock
 
 browser: ## a headless Chromium for the tests of the dashboard, where this user may install one
-	@command -v chromium chromedriver >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
-		|| { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium chromium-driver \
+	@command -v chromium >/dev/null || [ "$$(id -u)" != 0 ] || ! command -v apt-get >/dev/null \
+		|| { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium \
 		fonts-dejavu-core >/dev/null; } \
 		|| echo "no Chromium could be installed: the tests in tests/browser will be skipped"
 
@@ -51,6 +53,12 @@ clean: ## the environment; results and the cache of engines stay
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
+# By uv as engines' environments are, which is there by now and takes half of pip's CPU time, on all cores.
+INSTALL_DEV = from pathlib import Path; from enginebench.provision import uv; \
+	uv.install(["--python", "$(BIN)/python", "--require-hashes", "--compile-bytecode", "-r", "requirements-dev.lock"], \
+	Path(".venv/dev.log"), None)
+
 .venv/.ready-dev: .venv/.ready requirements-dev.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -c '$(INSTALL_DEV)' \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	touch $@

@@ -30,6 +30,9 @@ class World:
     """Share of nights that are off by 5 to 30 %, up or down, all points alike."""
     outlier_stays: bool = True
     """Whether a rerun in the same night is off as well."""
+    machine: float | None = None
+    """Correlation of what a night's reruns meet again with what an older build's runs in that night meet; 1: all of it
+    is the machine's; none: no older build is measured."""
     drift: float = 0.02 / 60
     """Of all points, a night, up or down."""
 
@@ -50,9 +53,13 @@ class Nights:
         self.world, self._random = world, np.random.default_rng(seed)
         shape = (curves, nights, world.points)
         self._again, own = self._noise(shape)
+        # An older build's own part is drawn from a stream of its own.
+        self._seed = seed
+        self._beside: Floats | None = None
         base = self._random.choice([-1, 1], curves)[:, None] * world.drift * np.arange(nights)
         self.sign = self._random.choice([-1, 1], curves)
         self.at = np.full(curves, nights) if at is None else at
+        self.step = step
         base = base + step * self.sign[:, None] * (np.arange(nights) >= self.at[:, None])
         self._base = base[:, :, None]
         self.off = self._outliers((curves, nights))
@@ -97,3 +104,19 @@ class Nights:
         values = (self._base + self._again)[rows, night][:, None, :] + self._random.normal(0, 1, shape) * self._anew
         off = self.off[rows, night][:, None] if self.world.outlier_stays else self._outliers(shape[:2])
         return values + np.broadcast_to(off, shape[:2])[:, :, None]
+
+    def beside(self, night: int, rows: NDArray[np.int64], times: int, version: NDArray[np.int64]) -> Floats:
+        """Runs of the builds of other nights (`version`, a night each) in that night: rows × times × points; NaN where
+        it is -1."""
+        if self._beside is None:
+            kept, self._random = self._random, np.random.default_rng(self._seed + 500_000)
+            other, _ = self._noise(self.values.shape)
+            self._random, share = kept, self.world.machine
+            self._beside = share * self._again + np.sqrt(1 - share**2) * other
+        after = np.where(night >= self.at[rows], 1, 0) - np.where(version >= self.at[rows], 1, 0)
+        base = self._base[rows, night, 0] - self.step * self.sign[rows] * after
+        shape = (len(rows), times, self.world.points)
+        values = (base[:, None] + self._beside[rows, night])[:, None, :] + self._random.normal(0, 1, shape) * self._anew
+        off = self.off[rows, night][:, None] if self.world.outlier_stays else self._outliers(shape[:2])
+        values = values + np.broadcast_to(off, shape[:2])[:, :, None]
+        return np.where(version[:, None, None] < 0, np.nan, values)

@@ -27,7 +27,7 @@ import builders
 import stored
 from enginebench import assets
 from enginebench.metrics import METRICS
-from enginebench.records import Part, Result
+from enginebench.records import Part, Result, identify
 from enginebench.records.files import to_json
 from enginebench.store import Store, manifests, parts, rows
 from enginebench.store.columns import COLUMNS
@@ -208,12 +208,10 @@ class Base:
 
 def _keys(results: Sequence[Result], made: Any) -> list[tuple[int, int]]:
     """Job and point of each row of the table that the store derived."""
-    from enginebench.records import series_id
-
     known = {
-        series_id(one.attempt.job.deployment, point): (job, place)
+        named.series: (job, place)
         for job, one in enumerate(results)
-        for place, point in enumerate(one.attempt.job.points)
+        for place, named in enumerate(identify(one.attempt.job.deployment, one.attempt.job.points))
     }
     assert len(known) == JOBS * POINTS, "each configuration is a series"
     return [known[name] for name in made["series"].to_pylist()]
@@ -260,7 +258,7 @@ def store(size: Size, *, processes: int = 2) -> Store:
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         made = pool.map(month, tasks, chunksize=1)
     trials = {night: ids for _, some in made for night, ids in some.items()}
-    manifests.follow(found.place, manifests.NONE, [part for some, _ in made for part in some], trials)
+    manifests.follow(found.place, manifests.NONE, [part for some, _ in made for part in some], trials, {})
     _check(found)
     return found
 

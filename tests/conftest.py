@@ -1,4 +1,4 @@
-"""Fixtures of all tests, and their order: what needs an engine runs last."""
+"""Fixtures of all tests, and their order: what runs beside other tests, what runs alone, what needs an engine last."""
 
 from __future__ import annotations
 
@@ -19,15 +19,29 @@ from raw_server import Serving
 hypothesis.settings.register_profile("steady", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("steady")
 
-SCRIPTED = Path(__file__).with_name("scripted_engine.py")
+TESTS = Path(__file__).parent
+SCRIPTED = TESTS / "scripted_engine.py"
+ALONE = tuple(
+    TESTS / name
+    for name in (
+        *("bench", "calibration", "load", "trial/test_pacing.py", "trial/test_trial.py"),
+        *("test_night_compared.py", "test_night_versions.py", "test_scrape.py", "test_telemetry.py", "test_usage.py"),
+    )
+)
+"""Folders and files whose tests hold times against a clock or each other: other tests at work would spoil them."""
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Fast tests first, then the browser's, then real engines; the order within each stays."""
+    """Marks what runs alone. Fast tests first, then the browser's, then real engines; the order within each stays."""
 
     def rank(item: pytest.Item) -> int:
         return 2 if item.get_closest_marker("engine") else 1 if item.get_closest_marker("browser") else 0
 
+    assert all(path.exists() for path in ALONE), "a file has moved: ALONE must name what runs alone"
+    for item in items:
+        if any(item.path.is_relative_to(path) for path in ALONE):
+            item.add_marker("alone")
     items.sort(key=rank)
 
 

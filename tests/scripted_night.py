@@ -8,10 +8,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
+
+from enginebench import environment
+from enginebench.records import Calibration, CalibrationLevel
+from enginebench.store import Store
 
 SCRIPTED = Path(__file__).with_name("scripted_engine.py")
 GRID = """
@@ -41,8 +47,10 @@ WORKLOAD = "kind: synthetic\napi: completions\nisl_tokens: 12\nosl_tokens: 6\n"
 class ScriptedNight:
     """Files under one folder, and commands run on them."""
 
-    def __init__(self, folder: Path, *, grid: str = GRID, place: str = "", **script: Any) -> None:
-        """`place`: the store where it is not the folder `results`."""
+    def __init__(
+        self, folder: Path, *, grid: str = GRID, place: str = "", calibrated: bool = True, **script: Any
+    ) -> None:
+        """`place`: the store where it is not the folder `results`; that folder knows of a calibration a minute ago."""
         self.folder = folder
         self.place = place or str(folder / "results")
         self.store = folder / "results"
@@ -59,6 +67,8 @@ class ScriptedNight:
         (folder / "workloads" / "short.yaml").write_text(WORKLOAD, encoding="utf-8")
         (folder / "here.yaml").write_text("launcher: local\n", encoding="utf-8")
         self.write_engine(str(command), **script)
+        if calibrated and not place:
+            Store(self.place).add_calibration(a_calibration((1, 2)))
 
     def write_engine(
         self,
@@ -127,6 +137,33 @@ class ScriptedNight:
     def exchanges(self) -> list[dict[str, Any]]:
         """What the engines saw and when they sent."""
         return [json.loads(line) for line in self.record.read_text(encoding="utf-8").splitlines()]
+
+
+def a_calibration(levels: Sequence[int], *, minutes_ago: float = 1, error_ns: float = 1e4) -> Calibration:
+    """The load generator of this machine as it was found to be, with this error of the mean TTFT."""
+    level = CalibrationLevel(
+        concurrency=1,
+        requests=24,
+        failed_requests=0,
+        ttft_error_mean_ns=error_ns,
+        ttft_error_p99_ns=1e5,
+        tpot_error_share=1e-4,
+        itl_p99_error_share=1e-3,
+        throughput_error_share=1e-3,
+        lag_p99_ns=1e5,
+        client_cpu_s_per_mtok=5.0,
+        client_cores=0.1,
+        server_late_p99_ns=1e5,
+    )
+    here = environment.describe(())
+    return Calibration(
+        host=here.host,
+        cpu=here.cpu,
+        cores=here.cores,
+        harness_version=here.harness_version,
+        started_utc=(datetime.now(UTC) - timedelta(minutes=minutes_ago)).isoformat(timespec="seconds"),
+        levels=tuple(replace(level, concurrency=concurrency) for concurrency in levels),
+    )
 
 
 def until(true: Callable[[], object], what: str, seconds: float = 60.0) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from enginebench import commands
 from enginebench.cli import parser
-from enginebench.commands import stored
+from enginebench.commands import pages, reporting, stored
 
 OPTIONS = {
     "night": {"grid", "--again", "--site", "--store", "--cache", "--pages"},
@@ -49,7 +49,13 @@ OPTIONS = {
     "results clean": {"--store"},
     "changes": {"--where", "--since", "--plan", "--store"},
     "convert": {"project", "files", "--out"},
-    "site": {"--serve", "--store", "--pages"},
+    "site": {"action"},
+    "site build": {"--store", "--pages"},
+    "site serve": {"--port", "--store", "--pages"},
+    "site publish": {"place", "--store", "--pages"},
+    "report": {"action"},
+    "report night": {"night", "--out", "--store"},
+    "report compare": {"a", "b", "--metric", "--margin", "--out", "--store"},
     "calibrate": {"--concurrency", "--store"},
     "peak": {"--metric", "--where", "--json", "--store"},
     "reliability": {"--where", "--json", "--store"},
@@ -82,7 +88,9 @@ def test_commands_and_their_options_are_these():
     }
     assert found == OPTIONS
     assert all(callable(getattr(commands, name)) for name in OPTIONS if " " not in name)
-    assert all(callable(getattr(stored, f"{name.split()[1]}_")) for name in OPTIONS if " " in name)
+    homes = {"results": stored, "site": pages, "report": reporting}
+    for command, action in (name.split() for name in OPTIONS if " " in name):
+        assert callable(getattr(homes[command], f"{action}_"))
 
 
 @pytest.mark.parametrize("name", ["", *OPTIONS])
@@ -140,8 +148,15 @@ def test_help_loads_nothing_heavy():
         (["results", "ingest", "."], ".: holds no result.json: the trial is not finished; "),
         (["results", "export", "gone/runs.csv"], "gone/runs.csv: no folder gone; make it, or name another file"),
         (["results", "list", "--store", "grid.yaml"], "grid.yaml: is no folder; name the folder of the results store"),
-        (["site", "--store", "grid.yaml"], "grid.yaml: is no folder; "),
-        (["site", "--store", "typo"], "typo: no such results store; name the folder that a night wrote to"),
+        (["site", "build", "--store", "grid.yaml"], "grid.yaml: is no folder; "),
+        (["site", "build", "--store", "typo"], "typo: no such results store; name the folder that a night wrote to"),
+        (["site", "serve", "--store", "typo"], "typo: no such results store; name the folder that a night wrote to"),
+        (["site", "publish", "x", "--store", "typo"], "typo: no such results store; name the folder that "),
+        (["report", "night", "--out", "x.doc"], "x.doc: no format `doc`; end the name with one of .md .pdf .png .svg"),
+        (["report", "night", "--out", "gone/x.md"], "gone/x.md: no folder gone; make it, or name another file"),
+        (["report", "night"], "results: holds no night; measure one: enginebench night GRID"),
+        (["report", "compare", "a", "engine=b"], "slice `a`: is neither KEY=VALUE nor a file; write it as engine_"),
+        (["site"], "enginebench site: the following arguments are required: ACTION; see `enginebench site --help`"),
         (["plan", ".", "--site", "runners/local.yaml"], ".: cannot be read ([Errno 21] Is a directory: '.'); "),
         (["plan", "grid.yaml"], "grid.yaml:1: the file holds no mapping; write `key: value` lines"),
         (["night", "grid.yaml"], "grid.yaml:1: the file holds no mapping; write `key: value` lines"),
@@ -150,7 +165,7 @@ def test_help_loads_nothing_heavy():
         (["knight"], "enginebench: argument COMMAND: invalid choice: 'knight' "),
         (["plan"], "enginebench plan: the following arguments are required: grid; see `enginebench plan --help`"),
         (["run", "job.json"], "enginebench run: the following arguments are required: --out; see "),
-        (["site", "--serve", "web"], "enginebench site: argument --serve: invalid int value: 'web'; see "),
+        (["site", "serve", "--port", "x"], "enginebench site serve: argument --port: invalid int value: 'x'; see "),
         (["plan", "grid.yaml", "--sit", "x"], "enginebench: unrecognized arguments: --sit x; see `enginebench --help`"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

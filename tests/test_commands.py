@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from enginebench.cli import main
+from enginebench.commands.nights import in_turn
 from enginebench.records import Attempt
 from enginebench.records.files import from_json
 from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial
@@ -79,3 +80,27 @@ def test_what_waits_for_a_rerun_is_planned_as_jobs_that_run_takes(tmp_path, caps
     assert f"1 jobs to confirm what waits in {path}" in out
     (line,) = path.read_text().splitlines()
     assert from_json(Attempt, line.encode(), "jobs") == store.result("n23").attempt
+
+
+def test_what_waits_is_planned_in_turn_with_the_version_before(tmp_path, capsys):
+    random = np.random.default_rng(1)
+    values = 100 * np.exp(random.normal(0, 0.005, 24) - 0.1 * (np.arange(24) == 23))
+    store = a_store(
+        tmp_path,
+        *(
+            a_trial(
+                f"n{night}",
+                [a_run(output_tps_per_accelerator=float(value))],
+                night=f"2026-01-{night + 1:02}",
+                job=a_job(version="1.1" if night == 23 else "1.0"),
+            )
+            for night, value in enumerate(values)
+        ),
+    )
+    path = tmp_path / "jobs.jsonl"
+    assert main(["changes", "--store", str(store.local), "--plan", str(path)]) == 0
+    assert f"2 jobs to confirm what waits in {path}" in capsys.readouterr().out
+    older, newer = (from_json(Attempt, line.encode(), "jobs") for line in path.read_text().splitlines())
+    assert newer == store.result("n23").attempt
+    assert older == replace(store.result("n20").attempt, night="2026-01-24")
+    assert in_turn(older, newer, 2) == (older, newer, newer, older)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_ind
 
-from enginebench.intervals import interval, welch, wilson
+from enginebench.intervals import interval, intervals, welch, wilson
 
 T_95 = {2: 12.706, 3: 4.3027, 4: 3.1824}
 """Student's t at 97.5 % for n values, from a printed table."""
@@ -174,3 +174,31 @@ def test_values_without_any_noise_differ_surely_or_not_at_all():
 )
 def test_a_rate_has_wilsons_interval(right, asked, low, high):
     assert wilson(right, asked) == (pytest.approx(low, abs=1e-4), pytest.approx(high, abs=1e-4))
+
+
+@settings(deadline=None)
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 4), st.integers(0, 2), st.floats(-1, 5, allow_nan=False).map(lambda x: round(x, 3))),
+        max_size=40,
+    )
+)
+def test_many_points_at_once_are_as_one_by_one(rows):
+    points = np.array([point for point, _, _ in rows], dtype=np.int64)
+    starts = np.array([3 * point + start for point, start, _ in rows], dtype=np.int64)
+    found = intervals(np.array([value for _, _, value in rows], dtype=float), points, starts, 5)
+    for point in range(5):
+        mine = [(value, str(start)) for own, start, value in rows if own == point]
+        if not mine:
+            assert np.isnan(found.centre[point])
+            assert found.n[point] == 0
+            continue
+        alone = interval([value for value, _ in mine], [start for _, start in mine])
+        assert found.n[point] == alone.n
+        assert found.centre[point] == pytest.approx(alone.centre, abs=1e-9)
+        for one, other in ((found.low, alone.low), (found.high, alone.high)):
+            assert np.isnan(one[point]) if other is None else one[point] == pytest.approx(other, rel=1e-6, abs=1e-9)
+
+
+def test_equal_values_do_not_differ_however_many_they_are():
+    assert float(welch(np.full(2, 0.1), np.full(3, 0.1)).p) == 1

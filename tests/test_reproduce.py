@@ -16,6 +16,9 @@ from enginebench.store import Store
 from scripted_night import RUNS, ScriptedNight, until
 from stored import a_job, a_run, a_store, a_trial
 
+# They work on one night, one after the other.
+pytestmark = pytest.mark.xdist_group("reproduce")
+
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory):

@@ -5,13 +5,14 @@ from __future__ import annotations
 import fcntl
 import platform
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from enginebench import calibration, runners
+from enginebench import calibration, environment, runners
 from enginebench.errors import UserError, mistake
 from enginebench.records import Attempt, ClosedLoop, Result, content_hash
 from enginebench.store import Store, Unusable
@@ -21,6 +22,9 @@ Say = Callable[[str], None]
 """Takes a line for a person."""
 Listen = Callable[[Mapping[str, Any]], None]
 """Takes the events of a trial at work."""
+
+CALIBRATION_LASTS = timedelta(hours=4)
+"""For how long no new calibration is needed: a night's own resumption, or a next grid, not the next night."""
 
 
 def workplace(store: Store, cache: Path) -> Path:
@@ -45,17 +49,45 @@ def only_one(work: Path, store: Store) -> Iterator[None]:
         yield
 
 
-def calibrate(attempts: Iterable[Attempt], store: Store, say: Say) -> None:
-    """Before anything is measured: is the client exact at the concurrencies to come? Kept, and told if not."""
+def calibrated(left: Sequence[Attempt], store: Store, say: Say) -> tuple[Attempt, ...]:
+    """Before anything is measured: is the client exact at the concurrencies to come? Kept, and told if not.
+
+    Gives the attempts, each with the store's files that say so. A concurrency that was found exact here lately is not
+    tried again: every run proves its own client anyway, so this only has to catch a machine that is not fit.
+    """
+    levels = _concurrencies(left)
+    known = exact_lately(levels, store) if levels else {}
+    if missing := sorted(levels - known.keys()):
+        found = calibration.calibrate(missing, calibration.BRIEF)
+        name = store.add_calibration(found).removeprefix(f"{store.url}/")
+        known |= dict.fromkeys(missing, name)
+        wrong = [f"c{level.concurrency}" for level in found.levels if not level.exact()]
+        if wrong:
+            say(f"The load generator is not exact now at {', '.join(wrong)}: see `enginebench calibrate`.")
+    files = [sorted({known[level] for level in _concurrencies([attempt])}) for attempt in left]
+    return tuple(replace(attempt, calibrations=tuple(names)) for attempt, names in zip(left, files, strict=True))
+
+
+def exact_lately(levels: set[int], store: Store) -> dict[int, str]:
+    """Of these concurrencies those at which this version was exact when it was last tried here, to the file of it."""
+    here = environment.describe(())
+    newest: dict[int, str | None] = {}
+    try:
+        for name, one in store.calibrations(here.host, datetime.now(UTC) - CALIBRATION_LASTS):
+            if (one.cpu, one.cores, one.harness_version) == (here.cpu, here.cores, here.harness_version):
+                for level in one.levels:
+                    newest.setdefault(level.concurrency, name if level.exact() else None)
+    except Unusable:
+        raise
+    except UserError:
+        return {}  # of a version of enginebench that writes it otherwise: all are tried again
+    return {level: name for level, name in newest.items() if name is not None and level in levels}
+
+
+def _concurrencies(attempts: Iterable[Attempt]) -> set[int]:
+    """Every number of requests that closed loops of these hold in flight."""
     loads = [point.load for attempt in attempts for point in attempt.job.points]
-    levels = sorted({load.concurrency for load in loads if isinstance(load, ClosedLoop)})
-    if not levels:
-        return
-    found = calibration.calibrate(levels, calibration.BRIEF)
-    store.add_calibration(found)
-    wrong = [f"c{level.concurrency}" for level in found.levels if not level.exact()]
-    if wrong:
-        say(f"The load generator is not exact now at {', '.join(wrong)}: see `enginebench calibrate`.")
+    return {load.concurrency for load in loads if isinstance(load, ClosedLoop)}
 
 
 def take_in_leftovers(work: Path, store: Store, say: Say) -> int:

@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     night.add_argument("grid", type=Path)
     night.add_argument("--again", action="store_true", help="measure all, however fresh")
     _places(night, "site", "store", "cache", "pages")
-    plan = command("plan", "show the jobs and skips of a grid, and what is due; start nothing")
+    plan = command("plan", "show the jobs and skips of a grid, and what is due")
     plan.add_argument("grid", type=Path)
     _places(plan, "site", "store", "cache")
     run = command("run", "measure one job.json on this machine into a new folder")
@@ -61,9 +61,8 @@ def parser() -> argparse.ArgumentParser:
     _results(command("results", "look at, export or take in results, also other tools'"))
     _changes(command("changes", "tell what changed over the nights, by how much, and what else differed then"))
     _convert(command("convert", "turn another project's configuration files into grids; tell what is left out"))
-    site = command("site", "build the dashboard from the store")
-    site.add_argument("--serve", type=int, metavar="PORT", help="serve it on 127.0.0.1 until Ctrl-C")
-    _places(site, "store", "pages")
+    _site(command("site", "build, serve or publish the dashboard of a store"))
+    _report(command("report", "write a night or a comparison as Markdown or one page, for mail"))
     calibrate = command("calibrate", "hold the load generator against a server of known timings on this machine")
     calibrate.add_argument(
         "--concurrency", type=int, nargs="+", default=[1, 16, 64, 256, 1024], metavar="N", help="levels"
@@ -154,12 +153,44 @@ def _results(one: argparse.ArgumentParser) -> None:
     action("clean", "remove what dead writers left and what compaction made needless, a day after")
 
 
-def _compare(one: argparse.ArgumentParser) -> None:
+def _site(one: argparse.ArgumentParser) -> None:
+    actions = one.add_subparsers(dest="action", required=True, metavar="ACTION")
+    made = {
+        name: actions.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".")
+        for name, words in (
+            ("build", "build the dashboard: static files that open from disk"),
+            ("serve", "serve it on 127.0.0.1 until Ctrl-C, built anew as results arrive, with what is measured now"),
+            ("publish", "build it and copy it to a folder or an object store; a reader never meets half of it"),
+        )
+    }
+    made["serve"].add_argument("--port", type=int, default=8000, metavar="N", help="port; 0: any free one (8000)")
+    made["publish"].add_argument("place", metavar="PLACE", help="a folder, s3://bucket/prefix, …")
+    for each in made.values():
+        _places(each, "store", "pages")
+
+
+def _report(one: argparse.ArgumentParser) -> None:
+    actions = one.add_subparsers(dest="action", required=True, metavar="ACTION")
+    night = actions.add_parser("night", help="a night", description="A night: what ran, changed and failed.")
+    night.add_argument("night", nargs="?", metavar="NIGHT", help="as 2026-11-24 (default: the newest)")
+    held = actions.add_parser("compare", help="two slices", description="Slice B of what is stored against slice A.")
+    _slices(held)
+    for each in (night, held):
+        words = "its name ends in .md .pdf .png .svg (default: Markdown on standard output)"
+        each.add_argument("--out", type=Path, metavar="FILE", help=words)
+        _places(each, "store")
+
+
+def _slices(one: argparse.ArgumentParser) -> None:
     words = "KEY=VALUE,… of the table of runs, as engine=vllm,engine_version=0.31.0, or a YAML file of such keys"
     one.add_argument("a", metavar="A", help=words)
     one.add_argument("b", metavar="B", help="the same; a ratio is B / A")
     one.add_argument("--metric", action="append", metavar="NAME", help="instead of those that `results points` shows")
     one.add_argument("--margin", default="2%", metavar="SHARE", help="a smaller difference does not matter (2%%)")
+
+
+def _compare(one: argparse.ArgumentParser) -> None:
+    _slices(one)
     one.add_argument("--markdown", type=Path, metavar="FILE", help="write it for a pull request")
     one.add_argument("--junit", type=Path, metavar="FILE", help="write it as JUnit XML")
     one.add_argument("--run", type=Path, metavar="GRID", help="measure what A and B choose of it now, in turn: A B B A")

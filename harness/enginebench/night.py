@@ -117,9 +117,9 @@ def run_night(grid: Path, site: Path, store: Store, *, cache: Path, progress: Pr
         planned = plan_night(grid, site, store, night=night, cache=cache, again=again)
         failures: list[str] = []
         measured = 0
-        attempts.calibrate(planned.due.attempts, store, progress.say)
+        ready = attempts.calibrated(planned.due.attempts, store, progress.say)
         progress.begin(planned.plan, planned.due, planned.seconds, planned.run_seconds, salvaged)
-        for attempt in planned.due.attempts:
+        for attempt in ready:
             progress.job(attempt)
             result, failure = attempts.measure(attempt, work, store, cache, progress.event)
             measured += len(result.runs) if result is not None else 0

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from enginebench.analysis.frontier import frontier
+from enginebench.analysis.frontier import MARKED, frontier, mark_frontier
+from enginebench.stopping import CLIENT
 
 few = st.integers(0, 6).map(float)
 points = st.lists(st.tuples(few, few), max_size=20)
@@ -56,3 +58,40 @@ def test_the_order_of_points_does_not_matter(given_points, random):
     assert sorted(shuffled[index] for index in frontier(shuffled)) == sorted(
         given_points[index] for index in frontier(given_points)
     )
+
+
+def marked(*rows, **asked):
+    table = pd.DataFrame(
+        [{"marks": [], "failed_quality": False, "invalid": False, "reproduces": None, **row} for row in rows],
+        index=list("abcdefgh")[: len(rows)],
+    )
+    return mark_frontier(table, "x", "y", **asked)
+
+
+def test_what_is_dominated_names_what_beats_it_and_what_is_left_out_says_why():
+    found = marked(
+        {"x": 1.0, "y": 9.0},
+        {"x": 2.0, "y": 8.0},
+        {"x": 2.0, "y": 7.0},
+        {"x": 9.0, "y": 99.0, "failed_quality": True},
+        {"x": 9.0, "y": None},
+        {"x": 9.0, "y": 9.0, "invalid": True},
+        {"x": 9.0, "y": 9.0, "reproduces": "t"},
+        {"x": 9.0, "y": 9.0, "marks": [CLIENT]},
+    )
+    assert list(found.columns) == list(MARKED)
+    assert list(found["on_frontier"]) == [True, True] + [False] * 6
+    assert list(found["dominated_by"])[:3] == [None, None, "b"]
+    assert list(found["left_out"]) == [
+        *("", "", "", "the server gave wrong answers", "no y", "every run was invalidated", "a reproduction"),
+        "the client was too late in every run",
+    ]
+
+
+def test_points_are_held_against_those_of_their_own_group():
+    rows = [{"x": 1.0, "y": 1.0, "model": "a"}, {"x": 2.0, "y": 2.0, "model": "b"}, {"x": 0.0, "y": 0.0, "model": "b"}]
+    assert list(marked(*rows, by=["model"])["on_frontier"]) == [True, True, False]
+    assert list(marked(*rows)["on_frontier"]) == [False, True, False]
+    assert marked(rows[0], by=["model"])["on_frontier"].all()
+    none = pd.DataFrame(columns=["marks", "failed_quality", "invalid", "reproduces", "x", "y", "model"])
+    assert list(mark_frontier(none, "x", "y", by=["model"]).columns) == list(MARKED)

@@ -12,7 +12,7 @@ from enginebench.quality import lm_eval_tasks, tasks
 from enginebench.store import Store
 from scripted_night import GRID, MODEL, ScriptedNight
 
-pytestmark = pytest.mark.engine
+pytestmark = [pytest.mark.engine, pytest.mark.xdist_group("environments")]
 ASKED = 20
 QUALITY = "context_tokens: 2048\nquality: {items: 0, reference: false, lm_eval: [TASK]}\n"
 SOURCE = "{kind: dummy, config: {model_type: llama, vocab_size: 512}}"

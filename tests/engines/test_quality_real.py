@@ -1,4 +1,4 @@
-"""The quality gate on the real vLLM: the model passes, a damaged copy of it is caught, in whole nights."""
+"""The quality gate on the real vLLM: a damaged copy of the model is caught in a whole night."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from real_night import night
 
 pytestmark = [
     pytest.mark.engine,
+    pytest.mark.alone,
     pytest.mark.skipif(sys.platform != "linux", reason="vLLM's CPU build is for Linux"),
 ]
 NAME = "smollm2-135m-instruct"
@@ -62,18 +63,6 @@ def damaged(folder: Path, *how: str) -> Path:
     argv = [converter.python, worker, "damage", ready.path, folder / "weights", *how]
     subprocess.run(argv, check=True, env={**os.environ, **converter.environment})
     return folder / "weights"
-
-
-def test_the_undamaged_model_passes(tmp_path):
-    (result,) = stored(tmp_path).results()
-    quality = result.quality
-    assert quality.passed is True, quality.reasons
-    assert [one.concurrency for one in quality.checks] == [1, 4]
-    for check in quality.checks:
-        assert check.agreement.tokens > 400
-        assert check.agreement.broken_tokens == 0
-        assert 0 < check.agreement.kl_nats < 0.02
-        assert check.duration_ns < 120e9, "bounded, on a busy machine too"
 
 
 def test_noise_in_the_weights_is_caught_and_kept_off_the_frontier(tmp_path):

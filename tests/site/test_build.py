@@ -5,21 +5,23 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from enginebench.site import build
-from enginebench.site.build import script_safe
+from enginebench.site.chunks import script_safe
+from sites import piece, trials
 from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial, finished
 
-FILES = ["app.js", "data.js", "data.json", "index.html", "plotly.min.js", "style.css"]
+TPS = "output_tps_per_accelerator"
 
 
 @pytest.fixture
 def store(tmp_path):
     job = a_job(loads=(CLOSED, OPEN))
-    return a_store(tmp_path, a_trial("t", [a_run(0, goodput_rps=0.0), a_run(0, point=1)], job=job))
+    return a_store(tmp_path, a_trial("t", [a_run(0, goodput_rps=0.0), a_run(1, point=1)], job=job))
 
 
 @pytest.fixture
@@ -27,47 +29,50 @@ def out(tmp_path):
     return tmp_path / "site"
 
 
+def data(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.js")}
+
+
 def test_all_files_are_there_and_nothing_is_left_aside(store, out):
     assert build(store, out) == out / "index.html"
-    assert sorted(path.name for path in out.iterdir()) == FILES
+    assert {"app.js", "data", "index.html", "pages", "parts", "style.css", "vendor"} == {p.name for p in out.iterdir()}
     build(store, out)
     assert [path.name for path in out.parent.iterdir() if path.name.startswith("site")] == ["site"]
 
 
 def test_the_page_loads_only_files_of_its_folder(store, out):
     page = build(store, out).read_text()
-    assert "http" not in page
-    for name in ("app.js", "data.js", "plotly.min.js", "style.css"):
-        assert f'"{name}"' in page
+    sources = [part.split('"')[0] for part in page.split('src="')[1:] + page.split('rel="stylesheet" href="')[1:]]
+    assert sources
+    assert all((out / source).is_file() for source in sources)
+    assert "default-src 'none'" in page
+    assert "unsafe" not in page
 
 
 def test_an_empty_store_builds(tmp_path, out):
     build(a_store(tmp_path), out)
-    assert json.loads((out / "data.json").read_text())["points"] == []
+    index = piece(out, "index")
+    assert (index["models"], index["nights"], index["newest_utc"]) == ([], [], None)
 
 
-def test_the_same_store_gives_the_same_data(store, out):
+def test_the_same_store_gives_the_same_data_but_for_the_time(store, out):
     build(store, out)
-    before = (out / "data.json").read_bytes()
     build(store, out.with_name("other"))
-    assert out.with_name("other").joinpath("data.json").read_bytes() == before
-
-
-def test_the_data_have_no_nan_and_the_script_holds_the_same(store, out):
-    build(store, out)
-    data = json.loads((out / "data.json").read_text(), parse_constant=pytest.fail)
-    script = (out / "data.js").read_text()
-    assert script.startswith("window.ENGINEBENCH = ")
-    assert json.loads(script.removeprefix("window.ENGINEBENCH = ").removesuffix(";\n")) == data
+    first, second = data(out / "data"), data(out.with_name("other") / "data")
+    assert set(first) == set(second)
+    assert [name for name in first if first[name] != second[name]] in ([], ["index.js"])
+    one, other = piece(out, "index"), piece(out.with_name("other"), "index")
+    assert one | {"built_utc": ""} == other | {"built_utc": ""}
 
 
 def test_what_a_trial_says_cannot_end_the_script(tmp_path, out):
     words = "</script><script>alert(1)</script><!-- \u2028 \u2029"
     build(a_store(tmp_path, a_trial("bad", failure=words)), out)
-    script = (out / "data.js").read_text()
-    assert not {"<", "\u2028", "\u2029"} & set(script)
-    data = json.loads(script.removeprefix("window.ENGINEBENCH = ").removesuffix(";\n"))
-    assert data["trials"][0]["failure"]["message"] == words
+    for text in data(out / "data").values():
+        assert not {"<", "\u2028", "\u2029"} & set(text.decode())
+    (night,) = piece(out, "index")["nights"]
+    assert night["failed"][0]["message"] == words
+    assert piece(out, f"trials/{night['night']}/0")["bad"]["failure"]["message"] == words
 
 
 @settings(max_examples=50, deadline=None)
@@ -77,6 +82,12 @@ def test_a_safe_script_means_the_same(value):
         safe = script_safe(json.dumps(value, ensure_ascii=ascii_only))
         assert json.loads(safe) == value
         assert not {"<", "\u2028", "\u2029"} & set(safe)
+
+
+def test_the_same_points_lie_there_for_scripts_in_the_units_of_the_pages(tmp_path, out):
+    build(a_store(tmp_path, a_trial("t", [a_run(0, ttft_mean_ns=37_500_000.0, **{TPS: 100.0})])), out)
+    (point,) = pd.read_parquet(out / "data" / "points.parquet").to_dict("records")
+    assert (point["ttft_mean_ns"], point[TPS]) == pytest.approx((37.5, 100.0))
 
 
 class Crash(BaseException):
@@ -113,12 +124,12 @@ def old(tmp_path, store, out):
 
 
 def files(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def assert_builds_anew(store, out):
     build(store, out)
-    assert len(json.loads((out / "data.json").read_text())["trials"]) == 2
+    assert set(trials(out)) == {"t", "new"}
     assert [path.name for path in out.parent.iterdir() if path.name.startswith("site")] == ["site"]
 
 

@@ -16,6 +16,8 @@ from enginebench.store import Ingested, Store
 from scripted_night import RUNS, ScriptedNight
 from stored import a_run, a_trial, finished
 
+# One server for all of them.
+pytestmark = pytest.mark.xdist_group("s3")
 TPS = "output_tps_per_accelerator"
 NUMBERS = itertools.count()
 

@@ -145,7 +145,7 @@ def test_another_order_and_another_number_of_rows_change_it(rows, data):
         (pa.array([math.nan, 1.0]), pa.array([None, 1.0])),
         (pa.array(["a"]), pa.array([b"a"])),
     ],
-    ids=repr,
+    ids=lambda array: f"{array.type} {array.to_pylist()}",
 )
 def test_what_is_alike_is_not_taken_for_the_same(one, other):
     assert content_digest(pa.table({"x": one})) != content_digest(pa.table({"x": other}))

@@ -25,7 +25,7 @@ MARGIN = 0.02
 """A difference below this is none that matters."""
 SPEED, RATE = "interactivity_mean_tps", "output_tps_per_accelerator"
 """The two axes of a curve."""
-_EQUIVALENT = 0.05
+EQUIVALENT = 0.05
 """Level of the two one-sided tests."""
 
 
@@ -200,7 +200,7 @@ def _verdict(of: Judged, one: Estimate, p: float | None, margin: float) -> tuple
     great = one.ratio <= 0 or max(one.ratio, 1 / one.ratio) >= 1 + margin
     if p <= FALSE_SHARE and not one.low <= 1 <= one.high and great:
         return ("better" if (one.ratio > 1) == (METRICS[of.metric].better == "higher") else "worse"), ""
-    if one.p_equivalent <= _EQUIVALENT:
+    if one.p_equivalent <= EQUIVALENT:
         return "no change", ""
     if one.low <= 1 <= one.high:
         return "insufficient", f"the interval holds 1 and more than ±{margin * 100:g} %"

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from enginebench.analysis.interpolation import knots, through
 from enginebench.analysis.starts import Means
 from enginebench.intervals import welch
 from enginebench.records import record
@@ -167,10 +168,9 @@ def curves_of(rows: NDArray[Any]) -> list[Curve]:
     """The curve of each start: of a row that has all speeds, then all throughputs."""
     found = []
     for row in rows:
-        speeds, rates = np.split(row, 2)
-        knots, where = np.unique(speeds, return_inverse=True)
         # Two loads of one interactivity are one knot.
-        found.append((knots, np.bincount(where, weights=rates) / np.bincount(where)))
+        curve = knots(*np.split(row, 2))
+        found.append((curve.x, curve.y))
     return found
 
 
@@ -186,7 +186,4 @@ def at_equal(sides: Sequence[Sequence[Curve]]) -> tuple[list[NDArray[Any]], str]
 
 def _mean(x: NDArray[Any], y: NDArray[Any], low: float, high: float) -> float:
     """Mean of the curve through the knots between two values of x."""
-    from scipy.interpolate import PchipInterpolator
-
-    # Of two knots this is the straight line.
-    return float(PchipInterpolator(x, y).integrate(low, high)) / (high - low)
+    return float(through(x, y).integrate(low, high)) / (high - low)

@@ -11,14 +11,16 @@ import pandas as pd
 from enginebench.analysis.slices import Slice
 from enginebench.records import record
 
-_OF_SERIES = (
+OF_SERIES = (
     *("model", "engine_kind", "precision", "vendor", "product", "devices", "parallelism", "dummy_weights"),
     *("recipe", "asked", "series"),
 )
 """Columns that must be equal, but for those that the slices differ in."""
-_WORKLOAD = ("workload", "api", "isl_tokens", "osl_tokens")
-_LOAD = ("load_kind", "load", "concurrency", "rate_rps")
-_GOES_WITH: Mapping[str, tuple[str, ...]] = {
+WORKLOAD = ("workload", "api", "isl_tokens", "osl_tokens")
+"""Columns of a workload."""
+LOAD = ("load_kind", "load", "concurrency", "rate_rps")
+"""Columns of a load."""
+GOES_WITH: Mapping[str, tuple[str, ...]] = {
     # Another engine has other arguments, and so may have another part or vendor.
     "engine": ("engine_kind", "engine_version", "lock_hash", "version", "version_label", "recipe"),
     "engine_kind": ("engine", "engine_version", "lock_hash", "version", "version_label", "recipe"),
@@ -34,15 +36,15 @@ _GOES_WITH: Mapping[str, tuple[str, ...]] = {
     "model": ("model_revision", "version", "version_label"),
     "parallelism": ("devices",),
     "devices": ("parallelism",),
-    "series": (*_OF_SERIES, "lineage", "curve"),
-    "lineage": (*_OF_SERIES, "curve"),
-    "curve": tuple(name for name in _OF_SERIES if name != "asked"),
-    **dict.fromkeys(_WORKLOAD, _WORKLOAD),
-    **dict.fromkeys(_LOAD, _LOAD),
+    "series": (*OF_SERIES, "lineage", "curve"),
+    "lineage": (*OF_SERIES, "curve"),
+    "curve": tuple(name for name in OF_SERIES if name != "asked"),
+    **dict.fromkeys(WORKLOAD, WORKLOAD),
+    **dict.fromkeys(LOAD, LOAD),
     "trial": ("start", "run", "job_id", "started_utc"),
 }
 """Column to those that differ of necessity, or as a rule, where it does."""
-_ENVIRONMENT = (
+ENVIRONMENT = (
     *("engine", "engine_version", "lock_hash", "version_label", "model_revision", "precision", "recipe"),
     *("vendor", "product", "devices", "parallelism", "driver", "host", "harness_commit", "grid", "night"),
     *("dummy_weights", "quality_passed", "marks"),
@@ -107,7 +109,7 @@ class Matched:
 def asked_columns(a: Slice, b: Slice) -> frozenset[str]:
     """The columns that two slices differ in by what they ask for, and those that go with them."""
     named = {key for key in a.wanted.keys() | b.wanted.keys() if a.wanted.get(key) != b.wanted.get(key)}
-    return frozenset(named.union(*(_GOES_WITH.get(name, ()) for name in named)))
+    return frozenset(named.union(*(GOES_WITH.get(name, ()) for name in named)))
 
 
 def match(a: pd.DataFrame, b: pd.DataFrame, asked: frozenset[str]) -> Matched:
@@ -116,7 +118,7 @@ def match(a: pd.DataFrame, b: pd.DataFrame, asked: frozenset[str]) -> Matched:
     Where one of these leaves several series of a slice to choose from, as two recipes of one version, none is chosen.
     """
     key = _key(asked)
-    loose = [name for name in ("model", *_WORKLOAD, *_LOAD) if name not in asked]
+    loose = [name for name in ("model", *WORKLOAD, *LOAD) if name not in asked]
     sides = [_sides(runs) for runs in (a, b)]
     by_key = [_grouped(side, key) for side in sides]
     pairs = [
@@ -141,7 +143,7 @@ def match(a: pd.DataFrame, b: pd.DataFrame, asked: frozenset[str]) -> Matched:
 def differences(a: pd.DataFrame, b: pd.DataFrame, asked: frozenset[str]) -> tuple[Difference, ...]:
     """The columns of the environment that do not hold the same in the runs `a` and `b`, those not asked for first."""
     found = []
-    for name in _ENVIRONMENT:
+    for name in ENVIRONMENT:
         values = [_values(runs[name]) for runs in (a, b)]
         if values[0] != values[1]:
             found.append(Difference(column=name, a=values[0], b=values[1], asked=name in asked))
@@ -152,10 +154,10 @@ def _key(asked: frozenset[str]) -> list[str]:
     """The columns that must be equal."""
     released = set(asked)
     # The series is of all of them: it must be equal only where none may differ.
-    released |= {"series"} if asked & {*_OF_SERIES, *_WORKLOAD, *_LOAD} else set()
-    key = [name for name in _OF_SERIES if name not in released]
-    if asked & {*_WORKLOAD, *_LOAD, "asked"}:
-        key = [name for name in (*key, *_WORKLOAD, *_LOAD) if name != "asked" and name not in asked]
+    released |= {"series"} if asked & {*OF_SERIES, *WORKLOAD, *LOAD} else set()
+    key = [name for name in OF_SERIES if name not in released]
+    if asked & {*WORKLOAD, *LOAD, "asked"}:
+        key = [name for name in (*key, *WORKLOAD, *LOAD) if name != "asked" and name not in asked]
     return key
 
 
@@ -178,7 +180,7 @@ def _grouped(points: Sequence[Side], names: Sequence[str]) -> dict[tuple[str, ..
 def _several(same: Sequence[Side], others: Sequence[Side]) -> str:
     """Why of several series that would do none is taken."""
     members = max((same, others), key=len)
-    names = [name for name in _OF_SERIES if len({str(one.row[name]) for one in members}) > 1 and name != "series"]
+    names = [name for name in OF_SERIES if len({str(one.row[name]) for one in members}) > 1 and name != "series"]
     return f"several of one slice match, apart in {_in_words(names)}: name one in the slice"
 
 

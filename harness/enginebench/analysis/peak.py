@@ -8,13 +8,13 @@ every step says whether it lies beyond the interval of the one before.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import date
 from typing import Any, Literal
 
 import pandas as pd
 
 from enginebench.analysis.points import eligible
 from enginebench.metrics import METRICS
+from enginebench.records.nights import date_of, days_between
 
 GROUP = ("model", "precision", "dummy_weights", "vendor", "product", "devices", "workload")
 """What figures are held against each other within: engines compete here."""
@@ -49,7 +49,7 @@ def best_by_night(points: pd.DataFrame, metric: str) -> pd.DataFrame:
     `points` is what `summarise_points` gives, with `metric`. Nights that are no dates are left out.
     """
     known = eligible(points)
-    known = known[known[metric].notna() & known["night"].map(_is_date).astype(bool)].assign(
+    known = known[known[metric].notna() & known["night"].map(date_of).notna()].assign(
         engine=lambda frame: frame["engine_kind"]
     )
     known = known.sort_values(
@@ -85,7 +85,7 @@ def envelope(best: pd.DataFrame, metric: str) -> pd.DataFrame:
         for row in nights:
             if last is None or _beats(metric)(row["value"], last["value"]):
                 step = {name: row[name] for name in _STEPS if name in row}
-                step["day"] = _days(nights[0]["night"], row["night"])
+                step["day"] = days_between(nights[0]["night"], row["night"])
                 step["gain"] = None if last is None else _gain(row["value"], last["value"], metric)
                 step["sure"] = None if last is None else _beyond(row, last, metric)
                 step["new_load"] = last is not None and row["load"] not in loads
@@ -125,10 +125,10 @@ def day_0_to_peak(best: pd.DataFrame, metric: str) -> pd.DataFrame:
         for percent in LEVELS_PERCENT:
             row = next(row for row in nights if _reaches(row["value"], top["value"], percent, metric))
             before = {one for other in nights if other["night"] < row["night"] for one in other["versions"]}
-            found |= {f"days_to_{percent}": _days(first, row["night"])}
+            found |= {f"days_to_{percent}": days_between(first, row["night"])}
             found |= {f"versions_to_{percent}": len(before | {row["version"]})}
         ties = [row for row in nights if _meet(row, top)]
-        found["days_to_tie"] = _days(first, ties[0]["night"]) if ties else None
+        found["days_to_tie"] = days_between(first, ties[0]["night"]) if ties else None
         rows.append(found)
     levels = [f"{what}_to_{percent}" for percent in LEVELS_PERCENT for what in ("days", "versions")]
     names = [*SUBJECT, "first_night", "first", "last_night", "nights", "versions", "value", "low", "high"]
@@ -232,15 +232,3 @@ def _beyond(row: dict[str, Any], before: dict[str, Any], metric: str) -> bool | 
 
 def _null(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
-
-
-def _is_date(night: str) -> bool:
-    try:
-        date.fromisoformat(night)
-    except ValueError:
-        return False
-    return True
-
-
-def _days(first: str, night: str) -> int:
-    return (date.fromisoformat(night) - date.fromisoformat(first)).days

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import Counter
 from collections.abc import Sequence
-from datetime import date
 from typing import Any, Literal
 
 import pandas as pd
 
 from enginebench.analysis.points import FAILED
 from enginebench.intervals import wilson
+from enginebench.records.nights import days_between, gaps
 
 TRIAL = (
     *("night", "grid", "trial", "job_id", "status", "engine", "engine_version", "model", "precision"),
@@ -94,7 +93,7 @@ def outages(tried: pd.DataFrame) -> pd.DataFrame:
                 open_ |= {"failed": open_["failed"] + 1, "last_night": one["night"]}
                 open_["classes"] = sorted({*open_["classes"], one["failure_class"]})
             elif open_ is not None:
-                days = _days(open_["from_night"], one["night"])
+                days = days_between(open_["from_night"], one["night"])
                 rows.append(open_ | {"until_night": one["night"], "days": days, "recovered_by": one["engine_version"]})
                 rows[-1]["state"] = "recovered"
                 open_ = None
@@ -114,27 +113,9 @@ def missing_nights(tried: pd.DataFrame) -> pd.DataFrame:
     """
     rows: list[dict[str, Any]] = []
     for key, group in tried.groupby(list(SCHEDULED), sort=True, dropna=False) if len(tried) else ():
-        nights = sorted(night for night in group["night"].unique() if _day(night) is not None)
-        gaps = [_days(one, other) or 0 for one, other in itertools.pairwise(nights)]
-        if len(gaps) < 2:
-            continue
-        every = float(pd.Series(gaps).median())
-        for one, other, gap in zip(nights, nights[1:], gaps, strict=False):
-            if (missed := round(gap / every) - 1) > 0:
-                rows.append(
-                    dict(zip(SCHEDULED, key, strict=True))
-                    | {"after": one, "before": other, "missed": missed, "every_days": every}
-                )
+        rows += [
+            dict(zip(SCHEDULED, key, strict=True))
+            | {"after": str(gap.after), "before": str(gap.before), "missed": gap.missed, "every_days": gap.every_days}
+            for gap in gaps(group["night"].unique())
+        ]
     return pd.DataFrame(rows, columns=[*SCHEDULED, "after", "before", "missed", "every_days"], dtype=object)
-
-
-def _day(night: str) -> date | None:
-    try:
-        return date.fromisoformat(night)
-    except ValueError:
-        return None
-
-
-def _days(first: str, last: str) -> int | None:
-    one, other = _day(first), _day(last)
-    return None if one is None or other is None else (other - one).days

@@ -8,8 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-_CURVE = ["curve", "host"]
-"""What is one curve: figures of two machines are two curves."""
+_CURVE = ["curve", "host", "engine"]
+"""What is one curve: figures of two machines are two curves, and so are those of two names of an engine, as a release
+and its nightly builds."""
+_WORDS = [*_CURVE, "series", "version", "version_label", "engine_version", "night", "load"]
 
 
 def snapshot(points: pd.DataFrame, *, mix: bool = False) -> pd.DataFrame:
@@ -20,22 +22,27 @@ def snapshot(points: pd.DataFrame, *, mix: bool = False) -> pd.DataFrame:
     are added. `mixed`: the curve's rows here are of more than one version. `missing`: the loads that its newest version
     has not measured, though another has (`r0.5 by vllm 0.31.0 on 2026-11-23`); they are left out unless `mix`.
     """
-    columns = [*points.columns, "mixed", "missing"]
-    rows: list[dict[Hashable, Any]] = []
     points = points[points["reproduces"].isna() & ~points["invalid"].astype(bool)]
-    for _, curve in points.groupby(_CURVE, dropna=False, sort=False):
+    # Places and a few words alone: a point has hundreds of columns.
+    rows: list[tuple[int, bool, list[str]]] = []
+    few = points[_WORDS].reset_index(drop=True).assign(place=range(len(points)))
+    for _, curve in few.groupby(_CURVE, dropna=False, sort=False):
         newest = _newest_version(curve)
-        loads = [group.to_dict("records") for _, group in curve.groupby("series", sort=False)]
-        kept = [max(load, key=lambda row: _rank(row, newest, False)) for load in loads]
+        loads: dict[Any, list[dict[Hashable, Any]]] = {}
+        for row in curve.to_dict("records"):
+            loads.setdefault(row["series"], []).append(row)
+        kept = [max(load, key=lambda row: _rank(row, newest, False)) for load in loads.values()]
         others = [row for row in kept if row["version"] != newest]
         missing = sorted(f"{row['load']} by {row['version_label']} on {row['night']}" for row in others)
         if mix:
-            taken = [max(load, key=lambda row: _rank(row, newest, True)) for load in loads]
+            taken = [max(load, key=lambda row: _rank(row, newest, True)) for load in loads.values()]
         else:
             taken = [row for row in kept if row["version"] == newest]
         mixed = len({row["version"] for row in taken}) > 1
-        rows += [{**row, "mixed": mixed, "missing": missing} for row in taken]
-    return pd.DataFrame(rows, columns=columns)
+        rows += [(row["place"], mixed, missing) for row in taken]
+    found = points.iloc[[place for place, _, _ in rows]].reset_index(drop=True)
+    beside = {"mixed": [mixed for _, mixed, _ in rows], "missing": [missing for _, _, missing in rows]}
+    return pd.concat([found, pd.DataFrame(beside, index=found.index, dtype=object)], axis=1)
 
 
 def missing_notes(points: pd.DataFrame) -> tuple[str, ...]:
@@ -57,9 +64,10 @@ def _rank(row: Mapping[Hashable, Any], newest: str, mix: bool) -> tuple[Any, Any
 
 def _newest_version(curve: pd.DataFrame) -> str:
     """The version measured last; of several in that night the one that appeared last, then the higher number."""
-    spans = curve.groupby("version").agg(
-        last=("night", "max"), first=("night", "min"), engine_version=("engine_version", "first")
+    spans: dict[str, tuple[str, str, str]] = {}
+    for version, number, night in zip(curve["version"], curve["engine_version"], curve["night"], strict=True):
+        last, first, _ = spans.get(version, (night, night, number))
+        spans[version] = (max(last, night), min(first, night), number)
+    return max(
+        spans, key=lambda one: (*spans[one][:2], [int(part) for part in re.findall("[0-9]+", spans[one][2])], one)
     )
-    numbers = spans["engine_version"].map(lambda text: [int(part) for part in re.findall("[0-9]+", text)])
-    order = sorted(zip(spans["last"], spans["first"], numbers, spans.index, strict=True))
-    return str(order[-1][-1])

@@ -16,6 +16,10 @@ WRONG = "the server gave wrong answers"
 """Why nothing of a point is used that a server answered wrongly."""
 
 
+POINT = ("series", "night", "engine", "version", "host")
+"""What is one point in this: another version's wrong answers in the same night are not its own."""
+
+
 @record
 class Means:
     """What the server starts of one point gave: arrays of a row a start, a column a metric."""
@@ -59,27 +63,37 @@ def usable(runs: pd.DataFrame) -> pd.Series:
     Not those with a mark that tells of others than the engine (`stopping.SPOILT`), that were invalidated or reproduce
     others, nor any of a point's runs of a night in which a start of it gave wrong answers (`points.eligible`).
     """
+    return sound(runs) & ~_wrong(runs)
+
+
+def sound(runs: pd.DataFrame) -> pd.Series:
+    """Which runs would be usable if no server had given wrong answers: what does not hang on the other runs."""
     spoilt = runs["marks"].map(lambda marks: bool(SPOILT & set(marks))).astype(bool)
-    return ~spoilt & ~_invalid(runs) & runs["reproduces"].isna() & ~_wrong(runs)
+    return ~spoilt & ~invalid(runs) & runs["reproduces"].isna()
 
 
 def why_not(runs: pd.DataFrame) -> str:
     """Why those of `runs` that are not usable are not, in words."""
     out = runs[~usable(runs)]
     words = {mark for found in out["marks"] for mark in found} & {*SPOILT, FAILED}
-    words |= {"invalidated"} if _invalid(out).any() else set()
+    words |= {"invalidated"} if invalid(out).any() else set()
     words |= {"a reproduction"} if out["reproduces"].notna().any() else set()
     return ", ".join(sorted(words))
 
 
-def _invalid(runs: pd.DataFrame) -> pd.Series:
+def invalid(runs: pd.DataFrame) -> pd.Series:
+    """Which runs were invalidated."""
     # Of a table made from results alone nothing is invalidated.
     return runs["invalid"].astype("str") != "" if "invalid" in runs else pd.Series(False, index=runs.index)
 
 
+def answered_wrong(runs: pd.DataFrame) -> pd.Series:
+    """Which runs, not invalidated, are of a server that gave wrong answers."""
+    return runs["marks"].map(lambda marks: FAILED in marks).astype(bool) & ~invalid(runs)
+
+
 def _wrong(runs: pd.DataFrame) -> pd.Series:
-    failed = runs["marks"].map(lambda marks: FAILED in marks).astype(bool) & ~_invalid(runs)
-    return failed.groupby([runs["series"], runs["night"]]).transform("any")
+    return answered_wrong(runs).groupby([runs[name] for name in POINT], dropna=False).transform("any")
 
 
 def of_starts(runs: pd.DataFrame, metrics: Sequence[str]) -> Starts:
@@ -90,13 +104,17 @@ def of_starts(runs: pd.DataFrame, metrics: Sequence[str]) -> Starts:
     for series in sorted(set(runs["series"]) - set(kept["series"])):
         own = runs[runs["series"] == series]
         why[series] = WRONG if _wrong(own).any() else f"every run is left out: {why_not(own)}"
-    figures = kept[names].astype("float64")
+    return Starts(points=_points(names, *means(kept, names)), left_out=why)
+
+
+def means(kept: pd.DataFrame, metrics: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Means of the metrics' logs and of the metrics over the repeats of each start: rows by series and trial."""
+    figures = kept[list(metrics)].astype("float64")
     by = [kept["series"], kept["trial"]]
     values = figures.groupby(by).mean()
     logs = figures.where(figures > 0).transform(np.log).groupby(by).mean()
     # A start with a value of 0 has no mean of logs, rather than one of its other repeats.
-    logs = logs.mask((figures <= 0).groupby(by).any())
-    return Starts(points=_points(names, logs, values), left_out=why)
+    return logs.mask((figures <= 0).groupby(by).any()), values
 
 
 def _points(names: Sequence[str], logs: pd.DataFrame, values: pd.DataFrame) -> Mapping[str, Means]:

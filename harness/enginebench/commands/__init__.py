@@ -29,6 +29,7 @@ def night(options: argparse.Namespace) -> int:
     from enginebench import report
     from enginebench.analysis.lineage import recipe_notes
     from enginebench.analysis.points import summarise_points
+    from enginebench.commands.pages import build_pages
     from enginebench.night import run_night
     from enginebench.progress import Progress
 
@@ -47,7 +48,7 @@ def night(options: argparse.Namespace) -> int:
     report.show_points(summarise_points(newest), screen, recipe_notes(runs, store.result, done.night))
     for line in done.failures:
         screen.print("failed", line, style="red", markup=False, highlight=False)
-    pages = _build_site(options)
+    pages = build_pages(options)
     screen.print(f"{done.measured} runs measured now; {len(runs)} of this grid in {store.url}", highlight=False)
     screen.print(f"Dashboard: {pages.resolve().as_uri()}", highlight=False, soft_wrap=True)
     return 1 if done.failures else 0
@@ -213,23 +214,17 @@ def convert(options: argparse.Namespace) -> int:
 
 
 def site(options: argparse.Namespace) -> int:
-    """`enginebench site`."""
-    from enginebench.site import serve
+    """`enginebench site ACTION`."""
+    from enginebench.commands import pages
 
-    if not Store(options.store).place.exists():
-        raise mistake(str(options.store), "no such results store", "name the folder that a night wrote to")
-    index = _build_site(options)
-    print(f"Dashboard: {index.resolve().as_uri()}")
-    if options.serve is not None:
-        serve(index.parent, options.serve)
-    return 0
+    return int(getattr(pages, f"{options.action}_")(options))
 
 
-def _build_site(options: argparse.Namespace) -> Path:
-    from enginebench.site import build
+def report(options: argparse.Namespace) -> int:
+    """`enginebench report ACTION`."""
+    from enginebench.commands import reporting
 
-    store = Store(options.store)
-    return build(store, options.pages or (store.local or assets.cache()) / "site")
+    return int(getattr(reporting, f"{options.action}_")(options))
 
 
 def doctor(options: argparse.Namespace) -> int:

@@ -24,15 +24,13 @@ NOISY = ("output_tps_per_accelerator", "ttft_mean_ns", "tpot_mean_ns")
 def compare(options: argparse.Namespace) -> int:
     """`enginebench compare A B`."""
     from enginebench import report
-    from enginebench.analysis.compare import compare as held_against
 
     asked = Asked(options, report.SHOWN)
     only = {"--blocks": options.blocks, "--again": options.again, "--site": options.site, "--cache": options.cache}
     given = next((name for name, value in only.items() if value), None)
     if given:
         raise mistake(given, "goes with --run GRID, which measures", "add it, or leave this out")
-    found = held_against(Store(options.store).runs(), asked.a, asked.b, metrics=asked.metrics, margin=asked.margin)
-    return asked.tell(found)
+    return asked.tell(compared(options))
 
 
 class Asked:
@@ -61,6 +59,17 @@ class Asked:
         if self._junit:
             self._junit.write_text(junit(found), encoding="utf-8")
         return CODES[found.outcome()]
+
+
+def compared(options: argparse.Namespace) -> Comparison:
+    """Slice B of the options held against slice A; raises UserError."""
+    from enginebench import report
+    from enginebench.analysis.compare import compare as held_against
+
+    metrics = metrics_of(options.metric or report.SHOWN)
+    margin = share_of(options.margin)
+    a, b = (_slice(words) for words in (options.a, options.b))
+    return held_against(Store(options.store).runs(), a, b, metrics=metrics, margin=margin)
 
 
 def noise(options: argparse.Namespace) -> int:

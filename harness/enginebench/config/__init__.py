@@ -11,6 +11,8 @@ from enginebench.config.check import build, in_order, named, nearest
 from enginebench.config.documents import Document, load
 from enginebench.config.engine import engine_versions, read_engine, read_pins, read_requirements
 from enginebench.config.loads import doubles, load_mistakes, loads_of
+from enginebench.config.rates import PRICE_CLASSES, InForce, PriceClass, RateRow, Rates, rate_on
+from enginebench.config.rates import read_rates as _read_rates
 from enginebench.config.retention import read_retention
 from enginebench.config.schema import Channel, Fact, Grid, Hardware, ResolvedGrid, Site
 from enginebench.config.slos import NamedSlo, read_slos
@@ -18,20 +20,30 @@ from enginebench.errors import Mistake, UserError, mistake
 from enginebench.records import Engine, Model, PackageSource, Parallelism, Workload
 
 __all__ = [
+    "PRICE_CLASSES",
     "Channel",
     "Fact",
     "Grid",
     "Hardware",
+    "InForce",
     "NamedSlo",
+    "PriceClass",
+    "RateRow",
+    "Rates",
     "ResolvedGrid",
     "Site",
     "engine_files",
     "engine_versions",
     "hardware",
+    "models",
+    "parts",
+    "rate_on",
+    "rates",
     "read_engine",
     "read_grid",
     "read_hardware",
     "read_model",
+    "read_rates",
     "read_requirements",
     "read_retention",
     "read_site",
@@ -103,14 +115,33 @@ def read_hardware(path: Path) -> Hardware:
     return part
 
 
-def hardware(vendor: str, product: str) -> Hardware | None:
-    """The shipped part that a device of this vendor and product name is, or null if none is known."""
-    parts = [read_hardware(path) for path in shipped("hardware").values()]
+def parts() -> Mapping[str, Hardware]:
+    """Every shipped part by name."""
+    return {name: read_hardware(path) for name, path in shipped("hardware").items()}
+
+
+def models() -> Mapping[str, Model]:
+    """Every shipped model by name."""
+    return {name: read_model(path) for name, path in shipped("models").items()}
+
+
+def hardware(vendor: str, product: str, known: Iterable[Hardware] | None = None) -> Hardware | None:
+    """The part that a device of this vendor and product name is, of `known` or else of the shipped ones; null: none."""
     lower = product.lower()
-    for part in sorted(parts, key=lambda part: "*" in part.match):
+    for part in sorted(parts().values() if known is None else known, key=lambda part: "*" in part.match):
         if part.vendor == vendor and any(piece == "*" or piece in lower for piece in part.match):
             return part
     return None
+
+
+def rates() -> Rates:
+    """The shipped prices and powers."""
+    return read_rates(assets.root() / "configs" / "rates.yaml")
+
+
+def read_rates(path: Path) -> Rates:
+    """Prices and powers in a file like `configs/rates.yaml`; raises UserError with every mistake."""
+    return _read_rates(path, shipped("hardware"))
 
 
 def slos() -> Mapping[str, NamedSlo]:

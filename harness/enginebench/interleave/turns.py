@@ -94,10 +94,9 @@ def carry_out(
             due = [turn for turn in session.due(block) if turn.lane not in over | session.lost]
             if not due:
                 continue
-            if not session.begun:
-                attempts.calibrate((turn.attempt for turn in due), store, say)
-            for turn in due:
-                session.measure(turn, work, cache)
+            ready = attempts.calibrated([turn.attempt for turn in due], store, say)
+            for turn, attempt in zip(due, ready, strict=True):
+                session.measure(replace(turn, attempt=attempt), work, cache)
             over = settled(name)
         attempts.finish(work, store, say)
         return Interleaved(
@@ -136,7 +135,6 @@ class _Session:
         self._listen = listen
         self._failed: Counter[tuple[int, int]] = Counter()
         self._night = f"{datetime.now(UTC):%Y-%m-%d}"
-        self.begun = False
         self.measured = 0
         self.failures: list[str] = []
         self.lost: set[int] = set()
@@ -159,7 +157,6 @@ class _Session:
         """One server start; none of a lane of which one arm has failed too often."""
         if turn.lane in self.lost:
             return
-        self.begun = True
         comparison = turn.attempt.comparison
         assert comparison is not None
         about = {"block": comparison.block, "arm": comparison.arm, "lane": turn.lane, "attempt": turn.attempt}

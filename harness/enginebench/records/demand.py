@@ -160,3 +160,7 @@ class Attempt:
     comparison: Turn | None = field(default=None, metadata=LATER)
     """Its turn in a comparison that interleaves what it compares; null: it is in none. Not part of the job: but for
     its turn it is a measurement like any other."""
+    calibrations: tuple[str, ...] = ()
+    """Files of the store that show how exact the load generator is on that machine at the job's concurrencies, in the
+    order of their names; empty: none was looked for, as for open loops, reproductions and before it was kept. Not part
+    of the job."""

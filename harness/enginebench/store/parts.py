@@ -65,6 +65,33 @@ def groups(place: Place, path: str) -> Iterator[Any]:
             yield file.read_row_group(index)
 
 
+def by_trial(place: Place, path: str, columns: Sequence[str]) -> Iterator[tuple[str, Any]]:
+    """The trials of a part, whose rows lie together, each with its rows of the columns that the part has.
+
+    Memory: a row group and the rows of one trial.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    held: tuple[str, list[Any]] | None = None
+    with as_file(place, path) as file:
+        wanted = [name for name in file.schema_arrow.names if name == "trial" or name in columns]
+        for index in range(file.num_row_groups):
+            group = file.read_row_group(index, columns=wanted)
+            ends = pc.run_end_encode(group["trial"].combine_chunks())
+            begin = 0
+            for trial, end in zip(ends.values.to_pylist(), ends.run_ends.to_pylist(), strict=True):
+                rows, begin = group.slice(begin, end - begin), end
+                if held is not None and held[0] == trial:
+                    held[1].append(rows)
+                    continue
+                if held is not None:
+                    yield held[0], pa.concat_tables(held[1])
+                held = trial, [rows]
+    if held is not None:
+        yield held[0], pa.concat_tables(held[1])
+
+
 def equal(found: Iterable[Any], made: Iterable[Any]) -> bool:
     """Whether two streams of tables hold the same rows, however they are cut."""
     left, right = iter(found), iter(made)
@@ -150,6 +177,22 @@ def chosen(
         if name not in schema.names:
             table = table.append_column(name, pa.nulls(table.num_rows))
     return table
+
+
+def matching(place: Place, paths: Sequence[str], where: Mapping[str, str]) -> Iterator[Any]:
+    """As `select`, a row group at a time and only where a row matches: long rows need not all be in memory."""
+    import pyarrow.compute as pc
+
+    for path in paths:
+        with as_file(place, path) as file:
+            for index in range(file.num_row_groups):
+                told = file.read_row_group(index, columns=list(where))
+                matches = [pc.equal(told[column], value) for column, value in where.items()]
+                match = matches[0]
+                for one in matches[1:]:
+                    match = pc.and_(match, one)
+                if pc.any(match).as_py():
+                    yield file.read_row_group(index).filter(match)
 
 
 def brought(table: Any, schema: Any) -> Any:

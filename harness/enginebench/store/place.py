@@ -140,6 +140,14 @@ class Place:
         else:
             self._put(lambda: self.fs.pipe_file(self.path(name), content))
 
+    def write_all(self, files: Mapping[str, Path]) -> None:
+        """Make or replace files from local ones, many at a time; each is there whole or as it was before."""
+        if self.local is not None:
+            for name, content in files.items():
+                self.write(name, content)
+        elif files:
+            self._put(lambda: self.fs.put([str(one) for one in files.values()], [self.path(name) for name in files]))
+
     def remove(self, name: str) -> None:
         """Remove a file; one that is not there is as good. Local folders that become empty go with it."""
         try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from enginebench.errors import mistake
 from enginebench.records import Part, Retention, record
+from enginebench.records.nights import date_of
 from enginebench.store import compact, parts, rows
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def prune(store: Store, policy: Retention, *, dry: bool = False, today: date | N
         for one in fields(policy):
             days, what = getattr(policy, one.name), one.name.removesuffix("_days")
             for part in list(work.parts) if days is not None else ():
-                if (now - max(map(_date, part.nights))).days > days and (size := _holds(work, part, what)):
+                if (now - max(map(_day, part.nights))).days > days and (size := _holds(work, part, what)):
                     found.setdefault(what, []).append((part, *size))
                     if not dry:
                         _drop(work, part, what)
@@ -70,12 +71,9 @@ def prune(store: Store, policy: Retention, *, dry: bool = False, today: date | N
     )
 
 
-def _date(night: str) -> date:
+def _day(night: str) -> date:
     """The night's date; one that has none is never old."""
-    try:
-        return date.fromisoformat(night)
-    except ValueError:
-        return date.max
+    return date_of(night) or date.max
 
 
 def _holds(work: compact.Work, part: Part, what: str) -> tuple[int, int] | None:

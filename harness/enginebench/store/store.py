@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from enginebench import tables
 from enginebench.errors import Mistake, UserError, mistake
@@ -249,6 +249,23 @@ class Store:
         """Outcomes of the questions that the quality gate asked a trial's server; empty where it asked none."""
         return self._table(trial, "quality")
 
+    def night_tables(self, night: str, name: tables.Kind, columns: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """Trial and its table `name`, of every trial of a night that has rows of it: a pyarrow table of those of
+        `columns` that it was written with, the trials in no order.
+
+        For all of a night at once: trial by trial each searches through what the night has. A trial of which retention
+        has dropped the table (see `dropped`) does not come.
+        """
+        yield from self.view(only=[night]).night_tables(night, name, columns)
+
+    def night_logs(self, night: str) -> Iterator[tuple[str, bytes]]:
+        """Trial and its server's log, of every trial of a night that has one, in no order."""
+        yield from self.view(only=[night]).night_files(night, "server.log")
+
+    def dropped(self, night: str) -> frozenset[str]:
+        """What retention has dropped of a night: names of tables, `chunk_times`, `logs`."""
+        return frozenset(self.view(only=[]).manifest.dropped.get(night, ()))
+
     def _table(self, trial: str, name: tables.Kind) -> pd.DataFrame:
         """A trial's table of today's version, empty where it left none."""
         view, night = self._found(trial)
@@ -264,6 +281,19 @@ class Store:
         name = f"calibrations/{stamp}-{calibration.host}.json"
         self.place.write(name, to_json(calibration).encode())
         return f"{self.url}/{name}"
+
+    def calibrations(self, host: str | None = None, since: datetime | None = None) -> Iterator[tuple[str, Calibration]]:
+        """What was found, on `host` alone or since then if told, newest first, each with its name in the store.
+
+        Raises UserError naming a file that can't be read.
+        """
+        first = f"calibrations/{since:%Y%m%dT%H%M%S}" if since else ""
+        end = f"-{host}.json" if host else ".json"
+        names = [one.name for one in self.place.find("calibrations")]
+        for name in sorted((one for one in names if one >= first and one.endswith(end)), reverse=True):
+            found = from_json(Calibration, self.place.read(name), f"{self.url}/{name}")
+            if host in (None, found.host):
+                yield name, found
 
     def add_foreign(self, points: Sequence[ForeignPoint]) -> int:
         """Keep points that another tool measured; gives how many of them were not kept already."""

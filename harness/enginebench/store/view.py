@@ -165,6 +165,27 @@ class View:
             )
         return schema.empty_table()
 
+    def night_tables(self, night: str, name: Kind, columns: Sequence[str]) -> Iterator[tuple[str, Any]]:
+        """Trial and some columns of its table, as it had them, of every trial of a night that has one; read at once,
+        in no order. A trial whose table retention has dropped, or has no rows, may not come."""
+        wanted = [column for column in COLUMNS[name] if column in columns]
+        for trial, its in self.loose.items():
+            if its == night and (found := self.table(night, trial, name)) is not None:
+                yield trial, found.select([column for column in wanted if column in found.column_names])
+        ids = set(self.manifest.trials.get(night, ()))
+        for path in self.parts(name, night):
+            for trial, found in parts.by_trial(self.place, path, wanted):
+                if trial in ids:
+                    yield trial, found.drop_columns(["trial"])
+
+    def night_files(self, night: str, name: str) -> Iterator[tuple[str, bytes]]:
+        """Trial and its file of a name that is no table, of every trial of a night that has one, in no order."""
+        for trial, its in self.loose.items():
+            if its == night and name in self.files[trial]:
+                yield trial, self.source.read(f"{home(night, trial)}/{name}")
+        for found in parts.matching(self.place, self.parts("files", night), {"night": night, "name": name}):
+            yield from zip(found["trial"].to_pylist(), found["content"].to_pylist(), strict=True)
+
     def table_name(self, night: str, trial: str, name: Kind) -> str:
         """Where a table of a trial that is in a folder lies."""
         return f"{home(night, trial)}/{name}.parquet"

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from builders import closed
-from enginebench.analysis.changes import NOTHING, find_changes
+from enginebench.analysis.changes import MACHINE, NOTHING, find_changes
 from enginebench.store.frames import runs_frame
 from stored import a_job, a_run, a_trial
 
@@ -98,6 +98,12 @@ def test_missing_and_unfit_nights_are_told():
     assert len(notes) == 2
 
 
+def test_a_weekly_grid_misses_weeks():
+    frame = nights(step=0.0, count=57, skip=[night for night in range(57) if night % 7 or night == 21])
+    (note,) = find_changes(frame).notes
+    assert note == f"{LABEL}: 2026-01-22: no night at all"
+
+
 def test_a_night_in_which_only_others_of_the_grid_were_measured_is_missing():
     frame = nights(step=0.0)
     other = frame[frame["night"] == "2026-01-15"].assign(curve="other", series="x")
@@ -124,6 +130,34 @@ def test_the_newest_of_two_versions_in_a_night_is_followed():
     assert (one.night, one.causes) == ("2026-01-21", ("version_label vllm 1.0 → vllm 0.9",))
 
 
+def two_versions(step_of_old):
+    """1.1 from 2026-01-31 on, slower by 10 %, and 1.0 beside it in the nights from then on."""
+    frame = nights(version=lambda night: "1.1" if night >= 30 else "1.0", starts=1, count=34)
+    old = nights(step=step_of_old, starts=1, count=34)
+    old = old[old["night"] >= "2026-01-31"]
+    return pd.concat([frame, old.assign(trial="old " + old["trial"])])
+
+
+def test_a_version_before_that_is_as_fast_as_ever_tells_that_it_is_the_version():
+    (one,) = find_changes(two_versions(step_of_old=0.0)).changes
+    assert one.causes == ("version_label vllm 1.0 → vllm 1.1",)
+    assert one.apart == pytest.approx(np.exp(-0.1), abs=0.01)
+
+
+def test_a_version_before_that_is_off_as_well_tells_that_it_is_not_the_version():
+    found = find_changes(two_versions(step_of_old=0.1)).changes
+    assert found
+    assert {one.causes for one in found} == {(MACHINE,)}
+
+
+def test_what_waits_names_the_trials_of_the_version_before():
+    frame = nights(version=lambda night: "1.1" if night >= 30 else "1.0", starts=1, count=31)
+    (one,) = find_changes(frame).changes
+    assert (one.status, one.trials, one.beside) == ("waiting", ("n30s0",), ("n27s0",))
+    (one,) = find_changes(nights(starts=1, count=31)).changes
+    assert one.beside == ()
+
+
 def test_nothing_comes_of_nothing():
     report = find_changes(nights().iloc[:0])
     assert (report.changes, report.notes) == ((), ())
@@ -138,3 +172,7 @@ def test_the_order_of_runs_changes_nothing():
 def test_runs_that_prove_nothing_are_left_out(mark):
     frame = nights(count=34, marks=dict.fromkeys(range(30, 34), (mark,)))
     assert find_changes(frame).changes == ()
+
+
+def test_a_first_night_of_several_loads_has_no_change():
+    assert find_changes(nights(1)).changes == ()

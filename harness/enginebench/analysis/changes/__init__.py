@@ -13,7 +13,9 @@ import numpy as np
 import pandas as pd
 
 from enginebench.analysis.changes.curves import Track, missing, tracks
-from enginebench.analysis.changes.detect import Change, Judged, Rule, judge
+from enginebench.analysis.changes.detect import judge
+from enginebench.analysis.changes.older import Older
+from enginebench.analysis.changes.rule import Change, Judged, Rule
 from enginebench.metrics import METRICS
 from enginebench.records import record
 
@@ -24,6 +26,7 @@ WATCHED = ("output_tps_per_accelerator", "interactivity_mean_tps", "ttft_mean_ns
 FACTS = ("version_label", "lock_hash", "driver", "recipe", "host", "harness_commit", "model_revision")
 """Columns of the table of runs that may be a change's cause."""
 NOTHING = "nothing recorded differs"
+MACHINE = "the version before, measured beside it, is off as well: not the version"
 _NEAR = 2
 """Nights by which a step may be put too early or late; what differs so near is a candidate too."""
 _Z = 1.96
@@ -57,6 +60,10 @@ class Finding:
     """What differed between the nights before and after, a phrase each; or that nothing recorded did."""
     trials: tuple[str, ...]
     """Trials of the night on which it was found: what a rerun would repeat."""
+    beside: tuple[str, ...] = ()
+    """Trials of the version before, to be measured beside them; empty: it is the same version."""
+    apart: float | None = None
+    """The newer version / the older one in the nights in which both were measured; null: in none."""
 
 
 @record
@@ -105,11 +112,23 @@ def _judged(found: Sequence[Track], rule: Rule) -> list[tuple[Track, list[Change
             rows[place, : len(track.nights)] = getattr(track, name)
         return rows
 
+    def older(name: str, fill: float) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        rows = np.full((len(found), nights), fill)
+        for place, track in enumerate(found):
+            rows[place, : len(track.nights)] = getattr(track.older, name)
+        return rows
+
     done = judge(
         stacked("values", math.nan),
         runs=stacked("starts", 1).astype(np.int64),
         within=stacked("within", math.nan),
         breaks=stacked("breaks", 0).astype(bool),
+        versions=stacked("versions", -1).astype(np.int64),
+        older=Older(
+            values=older("values", math.nan),
+            runs=older("runs", 0).astype(np.int64),
+            born=older("born", -1).astype(np.int64),
+        ),
         rule=rule,
     )
     of_row: dict[int, list[Change]] = {}
@@ -139,8 +158,10 @@ def _told(track: Track, change: Change, metric: str) -> Finding:
         high=math.exp(change.size + half),
         status=change.status,
         worse=(change.size < 0) == (METRICS[metric].better == "higher"),
-        causes=_causes(track, change.night),
+        causes=(MACHINE,) if abs(change.apart) < abs(change.size) / 2 else _causes(track, change.night),
         trials=track.trials[change.found],
+        beside=track.trials[change.beside] if change.beside >= 0 else (),
+        apart=None if math.isnan(change.apart) else math.exp(change.apart),
     )
 
 

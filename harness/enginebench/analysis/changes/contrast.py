@@ -23,7 +23,14 @@ def covariance(autocorrelation: float, nights: int, slope: float) -> Floats:
     night = np.arange(nights)
     carried = min(autocorrelation / DECAY, 1.0)
     found: Floats = carried * DECAY ** np.abs(night[:, None] - night[None, :]) + (1 - carried) * np.eye(nights)
-    return found + _LEVEL + slope**2 * np.outer(night - nights, night - nights)
+    return found + level(nights, slope)
+
+
+def level(nights: int, slope: float) -> Floats:
+    """What of the covariance comes from not knowing level and slope."""
+    night = np.arange(nights, dtype=np.float64) - nights
+    found: Floats = _LEVEL + slope**2 * np.outer(night, night)
+    return found
 
 
 def steps(nights: int, longest: int) -> Floats:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from datetime import date, timedelta
-from itertools import pairwise
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,8 +11,10 @@ from numpy.typing import NDArray
 
 from enginebench.analysis.changes import pool
 from enginebench.analysis.changes.noise import Floats
+from enginebench.analysis.changes.older import Older
 from enginebench.analysis.starts import usable
 from enginebench.records import record
+from enginebench.records.nights import gaps
 
 TRACK = ("curve", "host", "engine")
 """What is followed over nights: a curve on a machine under one name of its engine."""
@@ -45,6 +45,10 @@ class Track:
     """What was recorded of each night: column to its value, or values joined by ` + `."""
     trials: tuple[tuple[str, ...], ...]
     """Each night's trials."""
+    versions: NDArray[np.int64]
+    """A number for the version followed in each night; that of the night before where it is not known."""
+    older: Older
+    """What an older version gave in the same night."""
 
 
 def tracks(runs: pd.DataFrame, metric: str, facts: Sequence[str]) -> tuple[list[Track], list[Track]]:
@@ -58,10 +62,10 @@ def tracks(runs: pd.DataFrame, metric: str, facts: Sequence[str]) -> tuple[list[
     whole = runs.assign(_fit=_fit(runs, metric))[runs["reproduces"].isna()]
     nights = {key: sorted(set(part["night"])) for key, part in whole.groupby(["grid", "host"], dropna=False)}
     for _, part in whole.groupby(list(TRACK), dropna=False, sort=True):
-        newest = _newest_versions(part)
+        newest = newest_versions(part)
         ran = sorted({night for key in set(zip(newest["grid"], newest["host"], strict=True)) for night in nights[key]})
         kept = [night for night in ran if night >= newest["night"].min()]
-        curve, singles = _curve(newest, metric, tuple(kept), facts)
+        curve, singles = _curve(newest, _beside(part, newest), metric, tuple(kept), facts)
         curves.append(curve)
         series += singles
     return curves, series
@@ -71,7 +75,8 @@ def _fit(runs: pd.DataFrame, metric: str) -> pd.Series[bool]:
     return (runs[metric] > 0) & usable(runs)
 
 
-def _newest_versions(part: pd.DataFrame) -> pd.DataFrame:
+def newest_versions(part: pd.DataFrame) -> pd.DataFrame:
+    """The rows of a curve that are followed: of several versions in a night the one that appeared last."""
     first = part.groupby("version")["night"].min()
     born = part["version"].map(first)
     newest = born.groupby(part["night"]).transform("max") == born
@@ -81,33 +86,80 @@ def _newest_versions(part: pd.DataFrame) -> pd.DataFrame:
     return part[chosen]
 
 
-def _curve(part: pd.DataFrame, metric: str, nights: tuple[str, ...], facts: Sequence[str]) -> tuple[Track, list[Track]]:
+def label_of(one: Mapping[Any, Any]) -> str:
+    """What is followed, in words, by one of its rows: model, engine, machine, workload."""
+    label = f"{one['model']} {one['precision']}, {one['engine']} on {one['devices']} × {one['product']}"
+    return f"{label} ({one['host']}), {one['workload']}"
+
+
+def _beside(part: pd.DataFrame, followed: pd.DataFrame) -> pd.DataFrame:
+    """Runs of the older version of each night, the newest of those that were followed before; `born`: until when."""
+    last = followed.groupby("version")["night"].max()
+    chosen = part["night"].map(followed.groupby("night")["version"].first())
+    rest = part[part["version"] != chosen]
+    rest = rest.assign(born=rest["version"].map(last))
+    rest = rest[rest["born"] < rest["night"]]
+    return rest[(rest.groupby("night")["born"].transform("max") == rest["born"]).astype(bool)]
+
+
+def _curve(
+    part: pd.DataFrame, beside: pd.DataFrame, metric: str, nights: tuple[str, ...], facts: Sequence[str]
+) -> tuple[Track, list[Track]]:
     fit = part[part["_fit"]]
     loads = list(dict.fromkeys(part.sort_values(["concurrency", "rate_rps", "load"])["series"]))
-    one = part.iloc[0]
-    label = f"{one['model']} {one['precision']}, {one['engine']} on {one['devices']} × {one['product']}"
-    label += f" ({one['host']}), {one['workload']}"
-    logs = np.log(fit[metric]).groupby([fit["night"], fit["trial"], fit["series"]]).mean()
-    starts = logs.unstack("series").reindex(columns=loads)
+    starts = _logs(fit, metric, loads)
     by_night = starts.groupby(level="night").mean().reindex(list(nights)).to_numpy(dtype=float)
     told = _facts(part, nights, facts)
     trials = part.groupby("night")["trial"].unique()
     shared: dict[str, Any] = {
-        "label": label,
+        "label": label_of(part.iloc[0].to_dict()),
         "nights": nights,
         "breaks": _breaks(told),
         "facts": told,
         "trials": tuple(tuple(sorted(trials.get(night, ()))) for night in nights),
+        "versions": _versions(part, nights),
     }
+    old = _logs(beside[beside["_fit"]], metric, loads)
     made = pool.fit(by_night)
     of_starts = pd.Series(made.of(starts.to_numpy(dtype=float)), index=starts.index, dtype=float)
-    curve = Track(load="", values=made.of(by_night), **_spread(of_starts, nights), **shared)
+    of_old = pd.Series(made.of(old.to_numpy(dtype=float)), index=old.index, dtype=float)
+    spread = _spread(of_starts, nights) | {"older": _older(of_old, beside, nights)}
+    curve = Track(load="", values=made.of(by_night), **spread, **shared)
     words = part.drop_duplicates("series").set_index("series")["load"]
     single = [
-        Track(load=str(words[key]), values=by_night[:, place], **_spread(starts[key].dropna(), nights), **shared)
+        Track(
+            load=str(words[key]),
+            values=by_night[:, place],
+            older=_older(old[key].dropna(), beside, nights),
+            **_spread(starts[key].dropna(), nights),
+            **shared,
+        )
         for place, key in enumerate(loads)
     ]
     return curve, single if len(loads) > 1 else []
+
+
+def _logs(fit: pd.DataFrame, metric: str, loads: Sequence[str]) -> pd.DataFrame:
+    """Night and trial × loads: means of logs."""
+    logs = np.log(fit[metric]).groupby([fit["night"], fit["trial"], fit["series"]]).mean()
+    table: pd.DataFrame = logs.unstack("series").reindex(columns=loads)
+    return table
+
+
+def _versions(part: pd.DataFrame, nights: Sequence[str]) -> NDArray[np.int64]:
+    known = part.groupby("night")["version"].first().reindex(list(nights)).ffill()
+    return pd.factorize(known)[0].astype(np.int64)
+
+
+def _older(starts: pd.Series[float], beside: pd.DataFrame, nights: Sequence[str]) -> Older:
+    groups = starts.groupby(level="night")
+    place = {night: at for at, night in enumerate(nights)}
+    born = beside.groupby("night")["born"].first().reindex(list(nights))
+    return Older(
+        values=np.asarray(groups.mean().reindex(list(nights)), dtype=np.float64),
+        runs=np.asarray(groups.count().reindex(list(nights), fill_value=0), dtype=np.int64),
+        born=np.array([place.get(str(night), -1) for night in born], dtype=np.int64),
+    )
 
 
 def _spread(starts: pd.Series[float], nights: Sequence[str]) -> dict[str, Any]:
@@ -140,8 +192,8 @@ def _breaks(told: Sequence[dict[str, str]]) -> NDArray[np.bool_]:
 
 
 def missing(track: Track) -> Iterator[str]:
-    """A phrase for each stretch of nights of the track's grid in which nothing of it was fit to be judged, and for days
-    between its nights on which the grid did not run at all."""
+    """A phrase for each stretch of nights of the track's grid in which nothing of it was fit to be judged, and for
+    nights of its grid's own cadence that are not there at all."""
     unknown = ~np.isfinite(track.values)
     begin = None
     for place, gone in enumerate([*unknown, False]):
@@ -152,26 +204,10 @@ def missing(track: Track) -> Iterator[str]:
             why = "measured, but no run is fit to be judged" if len(some) == place - begin else "not measured"
             yield f"{_span(track.nights[begin], track.nights[place - 1], place - begin)}: {why}"
             begin = None
-    days = _days(track.nights)
-    for before, after in pairwise(days):
-        apart = (after - before).days
-        if apart > 1 and _usually_daily(days):
-            first, last = before + timedelta(days=1), after - timedelta(days=1)
-            yield f"{_span(str(first), str(last), apart - 1)}: no night at all"
+    for gap in gaps(track.nights):
+        first, last = gap.first_and_last()
+        yield f"{_span(str(first), str(last), gap.missed)}: no night at all"
 
 
 def _span(first: str, last: str, count: int) -> str:
     return first if count == 1 else f"{first} to {last} ({count} nights)"
-
-
-def _days(nights: Sequence[str]) -> list[date]:
-    """Their dates; empty where a night's name is none."""
-    try:
-        return sorted({date.fromisoformat(night[:10]) for night in nights})
-    except ValueError:
-        return []
-
-
-def _usually_daily(days: Sequence[date]) -> bool:
-    gaps = [(after - before).days for before, after in pairwise(days)]
-    return len(gaps) >= 3 and float(np.median(gaps)) == 1.0

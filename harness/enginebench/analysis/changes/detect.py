@@ -1,7 +1,8 @@
 """Change points of many series at once, night by night, each confirmed by measuring again before it counts. Pure.
 
 Each night is judged by what was known then: the noise by the series' own past, the step by generalised least squares
-over the last nights since a known break. A night that stands out asks for reruns; a change is confirmed by at least two
+over the last nights since a known break. A night that stands out asks for reruns, where it can be of the version before
+the step beside the newest: what both meet in that night then falls out. A change is confirmed by at least two
 nights that agree, one of them measured more than once (or by `Rule.held` nights), and by evidence beyond `Rule.sure`.
 """
 
@@ -11,98 +12,18 @@ from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from enginebench.analysis.changes import contrast, noise
+from enginebench.analysis.changes.beside import joint
 from enginebench.analysis.changes.noise import Floats
-from enginebench.records import record
+from enginebench.analysis.changes.older import Beside, Older
+from enginebench.analysis.changes.rule import Bools, Change, Ints, Judged, Rule
 
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 _NEAR = 20
 """Nights before a step that tell the level it is held against night by night; farther ones may have drifted."""
-Ask = Callable[[int, Ints], Floats]
-"""Night and rows that need reruns → their values, rows × reruns, in logs."""
-
-
-@record
-class Rule:
-    """When a change is one. The defaults are what the simulation in `benchmarks/changes.py` was run with."""
-
-    window: int = 120
-    """Nights that are looked at, the newest included."""
-    longest: int = 10
-    """How many nights ago a step may have begun to be looked for."""
-    first: int = 14
-    """Nights of a series from which its noise must have been learned before anything is called a change."""
-    before: int = 5
-    """Fewest nights since the last break before a step."""
-    ask: float = 2.75
-    """Standard errors from which on a night asks for reruns."""
-    sure: float = 4.0
-    """Standard errors that confirm a change of two nights."""
-    patience: float = 0.15
-    """How many fewer do with each further night, …"""
-    at_least_sure: float = 3.6
-    """… down to this many."""
-    held: int = 5
-    """Nights for which a step must have held where none of them was measured more than once."""
-    least: float = 0.01
-    """Smallest change that is told, in logs."""
-    reruns: int = 2
-    """Reruns that a night asks for."""
-    slope: float = 0.025
-    """Drift a night that is expected, as a share of the noise."""
-    spike: float = 3.0
-    """Standard deviations of a night's difference by which a lone night must stand off both neighbours to be a blip."""
-    jump: float = 0.5
-    """By so many standard deviations of a difference the newest night may be farther off than the one before it."""
-    expected_sd: float = 0.012
-    """Noise expected of a series of which nothing is known, in logs."""
-    expected_autocorrelation: float = 0.4
-    """Autocorrelation expected of such a series."""
-    most_autocorrelation: float = 0.6
-    """Highest that is believed."""
-    fleet: int = 20
-    """From so many series on, what is expected of one is learned from all."""
-    memory: int = 120
-    """Nights from which the noise is learned."""
-    relearn: int = 7
-    """Nights between two such lessons."""
-
-
-@record
-class Change:
-    """A step in a series."""
-
-    row: int
-    """Which series."""
-    night: int
-    """First night after the step."""
-    found: int
-    """Night on which this was known."""
-    size: float
-    """Logarithm of after to before."""
-    error: float
-    """Its standard error, noise that goes on from night to night allowed for."""
-    status: Literal["confirmed", "waiting"]
-    """`waiting`: the newest nights stand out, and a rerun or the next night has to confirm it."""
-
-
-@record
-class Judged:
-    """What was found in a set of series."""
-
-    changes: tuple[Change, ...]
-    """By row and night; those that wait only for the newest night."""
-    blips: Bools
-    """Rows × nights: a lone night that stood out and was taken back by the next."""
-    reruns: Ints
-    """Reruns asked for, a row."""
-    sd: Floats
-    """Noise of a night as learned by the end, a row, in logs."""
-    autocorrelation: Floats
-    """Of neighbouring nights as learned by the end, a row."""
+Ask = Callable[[int, Ints, Ints], tuple[Floats, Floats]]
+"""Night, rows that need reruns, and the night whose version is measured beside the newest (-1: none) → values of the
+newest and of the older one, rows × runs, in logs; NaN: not measured."""
 
 
 def judge(
@@ -111,15 +32,18 @@ def judge(
     runs: Ints | None = None,
     within: Floats | None = None,
     breaks: Bools | None = None,
+    versions: Ints | None = None,
+    older: Older | None = None,
     ask: Ask | None = None,
     rule: Rule | None = None,
 ) -> Judged:
     """Find the changes in `values`, rows × nights, logs; NaN: not measured that night.
 
     `runs`: independent measurements in each value (server starts), 1 unless told. `within`: variance between them in a
-    night, NaN where there is one. `breaks`: nights that begin anew, whatever the figures say. `ask` measures again.
+    night, NaN where there is one. `breaks`: nights that begin anew, whatever the figures say. `versions`: a number for
+    the version of each night. `older`: what an older one gave, measured beside it. `ask` measures again.
     """
-    state = _State(values, runs, within, breaks, rule or Rule())
+    state = _State(values, runs, within, breaks, versions, older, rule or Rule())
     for night in range(values.shape[1]):
         state.advance(night, ask)
     return state.judged()
@@ -129,7 +53,14 @@ class _State:
     """Series as far as they are known; nights that were not measured are closed up."""
 
     def __init__(
-        self, values: Floats, runs: Ints | None, within: Floats | None, breaks: Bools | None, rule: Rule
+        self,
+        values: Floats,
+        runs: Ints | None,
+        within: Floats | None,
+        breaks: Bools | None,
+        versions: Ints | None,
+        older: Older | None,
+        rule: Rule,
     ) -> None:
         rows, nights = values.shape
         self.rule = rule
@@ -159,6 +90,7 @@ class _State:
             # Learned once from all nights: repeats tell nothing of steps.
             self.squares = np.where(several, spread * (self.runs - 1), 0).sum(axis=1) / self.usual
             self.freedom = np.where(several, self.runs - 1, 0).sum(axis=1)
+        self.beside = Beside(self.order, versions, older, rule)
         self.changes: list[Change] = []
 
     def advance(self, night: int, ask: Ask | None) -> None:
@@ -171,8 +103,14 @@ class _State:
         if night:
             begun = live[self.segment[live, night] != self.segment[live, night - 1]]
             self.since[begun] = night
+            self.beside.begin(begun, night)
         if night >= 2:
             self._despike(live, night)
+        paired = live[self.beside.runs[live, night] > 0]
+        if len(paired):
+            known, older = self.raw[paired, : night + 1], self.beside.values[paired, night, None]
+            self.beside.learn(known, older, self.sd[paired])
+            self.beside.forget(paired[self.beside.hiccups(known, older, self.sd[paired])], night)
         for rows, length, hundredths in self._alike(live, night):
             self._look(rows, night, length, hundredths, ask)
 
@@ -200,6 +138,7 @@ class _State:
         spiky = (rise * fall > 0) & (np.minimum(np.abs(rise), np.abs(fall)) > self.rule.spike * scale)
         rows = live[spiky]
         self.blips[rows, night - 1] = True
+        self.beside.forget(rows, night - 1)
         # The newer neighbour may be the next spike, or the first night of a step: it counts for little.
         middle = before + np.clip((after - before) / 2, -scale / 2, scale / 2)
         self.y[rows, night - 1] = middle[spiky]
@@ -235,8 +174,8 @@ class _State:
         weight, information = contrast.weights(hundredths, length, longest, rule.slope)
         size = window @ weight / information
         score = np.abs(size) * np.sqrt(information) / self.sd[rows, None]
-        standing = (score >= rule.ask) & (np.abs(size) >= rule.least)
-        some = standing.any(axis=1)
+        standing = (score >= self.beside.asks(rows, night, longest)) & (np.abs(size) >= rule.least)
+        some = standing.any(axis=1) | self.beside.told(rows, night, longest)
         if some.any():
             self._weigh(rows[some], night, length, hundredths, ask)
 
@@ -248,9 +187,10 @@ class _State:
     def _weigh(self, rows: Ints, night: int, length: int, hundredths: int, ask: Ask | None) -> None:
         """Judge rows that stand out exactly, measuring again what may still turn out either way."""
         if ask is not None:
-            again = rows[(self.runs[rows, night] <= 1) & self._best(rows, night, length, hundredths, two=False)[0]]
-            if len(again):
-                self._measure(again, night, ask)
+            found, steps, *_ = self._best(rows, night, length, hundredths, two=False)
+            again = found & (self.runs[rows, night] <= 1)
+            if again.any():
+                self._measure(rows[again], night, steps[again], ask)
         sure = self._tell(rows, night, self._best(rows, night, length, hundredths, two=True), "confirmed")
         # The newest night of a series is told too: it waits for a rerun, or for the next.
         rest = rows[~sure & (self.count[rows] == night + 1)]
@@ -261,18 +201,19 @@ class _State:
         self,
         rows: Ints,
         night: int,
-        best: tuple[Bools, Ints, Floats, Floats],
+        best: tuple[Bools, Ints, Floats, Floats, Floats],
         status: Literal["confirmed", "waiting"],
     ) -> Bools:
         """Keep the steps that may be called so; gives which rows that were."""
-        found, steps, sizes, errors = best
+        found, steps, sizes, errors, fresh = best
         told = found.copy()
         for place in np.flatnonzero(found):
             row, step = int(rows[place]), int(steps[place])
             begun = night - step + 1
             if status == "confirmed":
                 again = step >= self.rule.held or self.runs[row, begun : night + 1].max() > 1
-                known = night >= self.rule.first and abs(sizes[place]) >= self._enough(step) * errors[place]
+                enough = self._enough(step, float(fresh[place])) * errors[place]
+                known = night >= self.rule.first and abs(sizes[place]) >= enough
                 told[place] = step >= 2 and again and known
             if not told[place]:
                 continue
@@ -284,24 +225,42 @@ class _State:
                     size=float(sizes[place]),
                     error=float(errors[place]),
                     status=status,
+                    **self.beside.said(self.raw, row, night, step, self.order[row]),
                 )
             )
             if status == "confirmed":
                 self.since[row] = begun
                 self.segment[row, begun:] += 1
+                self.beside.begin(np.array([row]), begun)
         return told
 
-    def _enough(self, step: int) -> float:
-        """Standard errors that confirm a step of so many nights: short excursions are what noise does most."""
-        return max(self.rule.sure - self.rule.patience * (step - 2), self.rule.at_least_sure)
+    def _enough(self, step: int, fresh: float) -> float:
+        """Standard errors that confirm a step of so many nights: short excursions are what noise does most.
 
-    def _measure(self, rows: Ints, night: int, ask: Ask) -> None:
+        `fresh`: share of the evidence that is the older version's. It was not looked at to ask for it.
+        """
+        rule = self.rule
+        alone = max(rule.sure - rule.patience * (step - 2), rule.at_least_sure)
+        return alone - rule.drop * max(0.0, fresh - rule.fresh)
+
+    def _measure(self, rows: Ints, night: int, steps: Ints, ask: Ask) -> None:
+        before = self.beside.before(rows, night, steps)
+        newest, older = ask(night, rows, before)
         first = self.y[rows, night]
-        values = np.column_stack([first, ask(night, rows)])
-        again = values.shape[1] - 1
-        self.asked[rows] += again
+        self.asked[rows] += np.isfinite(older).sum(axis=1) + newest.shape[1]
+        known = self.raw[rows, : night + 1]
+        self.beside.learn(known, older, self.sd[rows])
+        self.beside.take(rows, night, older, before)
+        self.beside.forget(rows[self.beside.hiccups(known, older, self.sd[rows])], night)
+        values = np.column_stack([first, newest])
+        again = newest.shape[1]
         centre = np.median(values, axis=1)
         off = np.abs(values - centre[:, None]).max(axis=1) > self.rule.spike * self.sd[rows]
+        if again == 1:
+            # Of two that disagree the median says nothing: the one that is like the night before is no hiccup.
+            near = np.abs(values - self.y[rows, night - 1, None]).argmin(axis=1)
+            centre = values[np.arange(len(rows)), near]
+            off = np.ptp(values, axis=1) > self.rule.spike * self.sd[rows]
         self.y[rows, night] = np.where(off, centre, values.mean(axis=1))
         self.raw[rows, night] = self.y[rows, night]
         self.runs[rows, night] = again + 1
@@ -311,32 +270,45 @@ class _State:
 
     def _best(
         self, rows: Ints, night: int, length: int, hundredths: int, *, two: bool
-    ) -> tuple[Bools, Ints, Floats, Floats]:
+    ) -> tuple[Bools, Ints, Floats, Floats, Floats]:
         """Whether a step stands out, how many nights long, its size and standard error; `two`: of agreeing nights."""
         rule = self.rule
         longest = min(rule.longest, length - rule.before)
         window = self._window(rows, night, length)
+        apart = self.beside.apart(self.raw, rows, night, longest)
         if two:
             # Whether the newest night is a blip, only the next can tell.
             level = np.median(window[:, max(0, length - _NEAR - 2) : -2], axis=1)
             most = np.abs(window[:, -2] - level) + rule.jump * self._difference_sd(rows)
             window[:, -1] = level + np.clip(window[:, -1] - level, -most, most)
+            apart[:, -1] = np.clip(apart[:, -1], -most, most)
         runs = np.maximum(self.runs[rows, night - longest + 1 : night + 1] / self.usual[rows, None], 1)
-        size, information = contrast.exact(
-            window, runs, self._redrawn(rows, hundredths), hundredths, longest, rule.slope
-        )
+        redrawn = self._redrawn(rows, hundredths)
+        size, information = contrast.exact(window, runs, redrawn, hundredths, longest, rule.slope)
+        fresh = np.zeros_like(size)
+        paired = np.flatnonzero(self.beside.told(rows, night, longest))
+        if len(paired):
+            alone = information[paired]
+            older = self.beside.window(
+                rows[paired], night, longest, window[paired], apart[paired], redrawn[paired], hundredths
+            )
+            size[paired], information[paired] = joint(
+                window[paired], runs[paired], redrawn[paired], older, hundredths, longest, rule.slope
+            )
+            fresh[paired] = 1 - alone / information[paired]
         error = self.sd[rows, None] / np.sqrt(information)
         score = np.abs(size) / error
-        fits = (score >= rule.ask) & (np.abs(size) >= rule.least)
+        fits = (score >= self.beside.asks(rows, night, longest)) & (np.abs(size) >= rule.least)
         if two:
             fits &= self._agree(window, size, longest)
+            fits &= self.beside.agrees(rows, night, apart, size)
             # A single night is no step while it may be a blip: a longer one that stands out as well goes before it.
             score[:, 0] = np.where(fits[:, 1:].any(axis=1), 0, score[:, 0]) if longest > 1 else score[:, 0]
         score = np.where(fits, score, 0)
         best = score.argmax(axis=1)
         at = (np.arange(len(rows)), best)
         found: Bools = np.asarray(fits.any(axis=1))
-        return found, best + 1, size[at], error[at]
+        return found, best + 1, size[at], error[at], fresh[at]
 
     @staticmethod
     def _agree(window: Floats, size: Floats, longest: int) -> Bools:
