@@ -7,7 +7,7 @@ from enginebench.analysis import starts
 from enginebench.cli import main
 # Neither another test on this machine nor the client's calibration is what is tested here.
 starts.SPOILT = frozenset()
-attempts.calibrate = lambda *_: None
+attempts.calibrated = lambda left, *_: tuple(left)
 sys.exit(main(sys.argv[1:]))
 """
 """What Python runs, with the command's words as arguments."""

@@ -128,7 +128,7 @@ def test_a_dry_run_tells_what_is_to_come_and_starts_nothing(tmp_path):
     assert (code, errors) == (0, "")
     assert "3 versions: v5, v3, v1\n" in output
     assert re.search(r"First v5 against v1\. At most 3 pairs, 60 server starts, some [\d.]+ h of \d+ s each", output)
-    assert not night.store.exists()
+    assert not list(night.store.glob("night=*"))
 
 
 TWO = ONE.replace("[scripted]", "[scripted, other]").replace(

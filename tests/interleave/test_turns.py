@@ -29,7 +29,7 @@ RUNS = 2
 @pytest.fixture
 def night(tmp_path, monkeypatch):
     """Two versions of one engine; the client is not calibrated, which is another test's."""
-    monkeypatch.setattr(attempts, "calibrate", lambda *_: None)
+    monkeypatch.setattr(attempts, "calibrated", lambda left, *_: tuple(left))
     night = ScriptedNight(tmp_path, grid=TWO)
     night.write_engine(str(tmp_path / "engine"), versions=("2.0", "1.0"))
     return night
@@ -132,7 +132,7 @@ from pathlib import Path
 from types import SimpleNamespace
 import test_turns
 from enginebench import attempts
-attempts.calibrate = lambda *_: None
+attempts.calibrated = lambda left, *_: tuple(left)
 folder = Path(sys.argv[1])
 night = SimpleNamespace(folder=folder, grid=folder / "grids" / "test.yaml", store=folder / "results")
 test_turns.carried_out(night, 2)

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 
 from enginebench.analysis.points import FAILED
-from enginebench.analysis.starts import of_starts
+from enginebench.analysis.starts import POINT, of_starts
 from enginebench.records import Result, record
 from enginebench.records.base import canonical
 from enginebench.store import Store
 
-_COLUMNS = ("trial", "run", "asked", "series", "night", "marks", "invalid", "reproduces", "arm", "block", "started_utc")
+_COLUMNS = (*POINT, "trial", "run", "asked", "marks", "invalid", "reproduces", "arm", "block", "started_utc")
 
 
 @record
