@@ -81,8 +81,8 @@ def find_changes(runs: pd.DataFrame, metrics: Sequence[str] = WATCHED, rule: Rul
     rule = rule or Rule()
     changes: list[Finding] = []
     notes: set[str] = set()
-    for metric in metrics:
-        curves, series = tracks(runs, metric, FACTS) if len(runs) else ([], [])
+    followed = tracks(runs, metrics, FACTS) if len(runs) else {}
+    for metric, (curves, series) in followed.items():
         of_curves = _judged(curves, rule)
         changed: dict[str, list[str]] = {}
         for track, found, blips in of_curves:

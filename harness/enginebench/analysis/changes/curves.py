@@ -21,6 +21,11 @@ TRACK = ("curve", "host", "engine")
 BREAKS = ("driver",)
 """Columns whose change begins a series anew: figures before and after are not of one machine. A new part, recipe or
 host is another curve already."""
+_OF_RUN = (
+    *("model", "precision", "devices", "product", "workload", "grid", "night", "version", "trial"),
+    *("series", "load", "concurrency", "rate_rps"),
+)
+"""Columns that are read of a run besides."""
 
 
 @record
@@ -51,28 +56,74 @@ class Track:
     """What an older version gave in the same night."""
 
 
-def tracks(runs: pd.DataFrame, metric: str, facts: Sequence[str]) -> tuple[list[Track], list[Track]]:
-    """Curves, and single loads of curves that have several; `metric` is one that is positive.
+@record
+class _Followed:
+    """What all metrics of a curve share."""
+
+    part: pd.DataFrame
+    """The runs that are followed."""
+    beside: pd.DataFrame
+    """Runs of the older version of each night."""
+    born: NDArray[np.int64]
+    """Until which of the nights the older version of each was followed; -1: there is none."""
+    loads: tuple[str, ...]
+    """Series, one a load."""
+    words: dict[str, str]
+    """Series to its load in words."""
+    shared: dict[str, Any]
+    """Fields of its tracks."""
+
+
+Tracks = tuple[list[Track], list[Track]]
+"""Curves, and single loads of curves that have several."""
+
+
+def tracks(runs: pd.DataFrame, metrics: Sequence[str], facts: Sequence[str]) -> dict[str, Tracks]:
+    """Curves and their loads of each of `metrics`, which are positive.
 
     Of several versions in a night the one that appeared last is followed. Marked runs, and those of servers that
     answered wrong, tell nothing.
     """
-    curves, series = [], []
-    # A reproduction is of the day that asked for it, not of the series.
-    whole = runs.assign(_fit=_fit(runs, metric))[runs["reproduces"].isna()]
-    nights = {key: sorted(set(part["night"])) for key, part in whole.groupby(["grid", "host"], dropna=False)}
+    found: dict[str, Tracks] = {metric: ([], []) for metric in metrics}
+    # A reproduction is of the day that asked for it, not of the series. Few columns: a curve's rows are taken often.
+    columns = list(dict.fromkeys((*TRACK, *_OF_RUN, *facts, *metrics)))
+    whole = runs[columns].assign(_usable=usable(runs))[runs["reproduces"].isna()]
+    nights = {key: sorted(set(part)) for key, part in whole.groupby(["grid", "host"], dropna=False)["night"]}
     for _, part in whole.groupby(list(TRACK), dropna=False, sort=True):
-        newest = newest_versions(part)
-        ran = sorted({night for key in set(zip(newest["grid"], newest["host"], strict=True)) for night in nights[key]})
-        kept = [night for night in ran if night >= newest["night"].min()]
-        curve, singles = _curve(newest, _beside(part, newest), metric, tuple(kept), facts)
-        curves.append(curve)
-        series += singles
-    return curves, series
+        followed = _followed(part, nights, facts)
+        for metric, (curves, series) in found.items():
+            curve, singles = _curve(followed, metric)
+            curves += curve
+            series += singles
+    return found
 
 
-def _fit(runs: pd.DataFrame, metric: str) -> pd.Series[bool]:
-    return (runs[metric] > 0) & usable(runs)
+def _followed(part: pd.DataFrame, ran: Mapping[Any, Sequence[str]], facts: Sequence[str]) -> _Followed:
+    newest = newest_versions(part)
+    all_ = sorted({night for key in set(zip(newest["grid"], newest["host"], strict=True)) for night in ran[key]})
+    nights = tuple(night for night in all_ if night >= newest["night"].min())
+    beside, told = _beside(part, newest), _facts(newest, nights, facts)
+    place = {night: at for at, night in enumerate(nights)}
+    born = beside.groupby("night")["born"].first().reindex(list(nights))
+    trials = newest.groupby("night")["trial"].unique()
+    loads = newest.drop_duplicates(["series", "concurrency", "rate_rps", "load"])
+    loads = loads.sort_values(["concurrency", "rate_rps", "load"])
+    words = newest.drop_duplicates("series")
+    return _Followed(
+        part=newest,
+        beside=beside,
+        born=np.array([place.get(str(night), -1) for night in born], dtype=np.int64),
+        loads=tuple(dict.fromkeys(loads["series"])),
+        words={str(key): str(load) for key, load in zip(words["series"], words["load"], strict=True)},
+        shared={
+            "label": label_of(newest.iloc[0].to_dict()),
+            "nights": nights,
+            "breaks": _breaks(told),
+            "facts": told,
+            "trials": tuple(tuple(sorted(trials.get(night, ()))) for night in nights),
+            "versions": _versions(newest, nights),
+        },
+    )
 
 
 def newest_versions(part: pd.DataFrame) -> pd.DataFrame:
@@ -102,47 +153,41 @@ def _beside(part: pd.DataFrame, followed: pd.DataFrame) -> pd.DataFrame:
     return rest[(rest.groupby("night")["born"].transform("max") == rest["born"]).astype(bool)]
 
 
-def _curve(
-    part: pd.DataFrame, beside: pd.DataFrame, metric: str, nights: tuple[str, ...], facts: Sequence[str]
-) -> tuple[Track, list[Track]]:
-    fit = part[part["_fit"]]
-    loads = list(dict.fromkeys(part.sort_values(["concurrency", "rate_rps", "load"])["series"]))
-    starts = _logs(fit, metric, loads)
-    by_night = starts.groupby(level="night").mean().reindex(list(nights)).to_numpy(dtype=float)
-    told = _facts(part, nights, facts)
-    trials = part.groupby("night")["trial"].unique()
-    shared: dict[str, Any] = {
-        "label": label_of(part.iloc[0].to_dict()),
-        "nights": nights,
-        "breaks": _breaks(told),
-        "facts": told,
-        "trials": tuple(tuple(sorted(trials.get(night, ()))) for night in nights),
-        "versions": _versions(part, nights),
-    }
-    old = _logs(beside[beside["_fit"]], metric, loads)
+def _curve(followed: _Followed, metric: str) -> Tracks:
+    nights, loads = list(followed.shared["nights"]), list(followed.loads)
+    starts = _logs(followed.part, metric, loads)
+    by_night = starts.groupby(level="night").mean().reindex(nights).to_numpy(dtype=float)
+    old = _logs(followed.beside, metric, loads)
     made = pool.fit(by_night)
-    of_starts = pd.Series(made.of(starts.to_numpy(dtype=float)), index=starts.index, dtype=float)
-    of_old = pd.Series(made.of(old.to_numpy(dtype=float)), index=old.index, dtype=float)
-    spread = _spread(of_starts, nights) | {"older": _older(of_old, beside, nights)}
-    curve = Track(load="", values=made.of(by_night), **spread, **shared)
-    words = part.drop_duplicates("series").set_index("series")["load"]
-    single = [
+    # The curve as a whole is one more column.
+    values = np.column_stack([by_night, made.of(by_night)])
+    counts, within = _spread(_with_curve(starts, made), nights)
+    older = _older(_with_curve(old, made), followed.born, nights)
+    found = [
         Track(
-            load=str(words[key]),
-            values=by_night[:, place],
-            older=_older(old[key].dropna(), beside, nights),
-            **_spread(starts[key].dropna(), nights),
-            **shared,
+            load=load,
+            values=values[:, place],
+            starts=counts[:, place],
+            within=within[:, place],
+            older=older[place],
+            **followed.shared,
         )
-        for place, key in enumerate(loads)
+        for place, load in enumerate([*(followed.words[key] for key in loads), ""])
     ]
-    return curve, single if len(loads) > 1 else []
+    return found[-1:], found[:-1] if len(loads) > 1 else []
 
 
-def _logs(fit: pd.DataFrame, metric: str, loads: Sequence[str]) -> pd.DataFrame:
-    """Night and trial × loads: means of logs."""
+def _with_curve(starts: pd.DataFrame, made: pool.Pool) -> pd.DataFrame:
+    """Starts × loads and, last, the curve."""
+    values = starts.to_numpy(dtype=float)
+    return pd.DataFrame(np.column_stack([values, made.of(values)]), index=starts.index)
+
+
+def _logs(part: pd.DataFrame, metric: str, loads: Sequence[str]) -> pd.DataFrame:
+    """Night and trial × loads: means of logs of the runs fit to be judged."""
+    fit = part[(part[metric] > 0) & part["_usable"]]
     logs = np.log(fit[metric]).groupby([fit["night"], fit["trial"], fit["series"]]).mean()
-    table: pd.DataFrame = logs.unstack("series").reindex(columns=loads)
+    table: pd.DataFrame = logs.unstack("series").reindex(columns=list(loads))
     return table
 
 
@@ -151,33 +196,36 @@ def _versions(part: pd.DataFrame, nights: Sequence[str]) -> NDArray[np.int64]:
     return pd.factorize(known)[0].astype(np.int64)
 
 
-def _older(starts: pd.Series[float], beside: pd.DataFrame, nights: Sequence[str]) -> Older:
-    groups = starts.groupby(level="night")
-    place = {night: at for at, night in enumerate(nights)}
-    born = beside.groupby("night")["born"].first().reindex(list(nights))
-    return Older(
-        values=np.asarray(groups.mean().reindex(list(nights)), dtype=np.float64),
-        runs=np.asarray(groups.count().reindex(list(nights), fill_value=0), dtype=np.int64),
-        born=np.array([place.get(str(night), -1) for night in born], dtype=np.int64),
-    )
+def _older(starts: pd.DataFrame, born: NDArray[np.int64], nights: list[str]) -> list[Older]:
+    """Of each column."""
+    if starts.empty:
+        nothing = np.full((len(nights), starts.shape[1]), np.nan)
+        values, runs = nothing, np.zeros(nothing.shape, dtype=np.int64)
+    else:
+        groups = starts.groupby(level="night")
+        values = groups.mean().reindex(nights).to_numpy(dtype=np.float64)
+        runs = groups.count().reindex(nights, fill_value=0).to_numpy(dtype=np.int64)
+    return [Older(values=values[:, place], runs=runs[:, place], born=born) for place in range(starts.shape[1])]
 
 
-def _spread(starts: pd.Series[float], nights: Sequence[str]) -> dict[str, Any]:
-    """How many server starts each night had, and the variance between them."""
+def _spread(starts: pd.DataFrame, nights: list[str]) -> tuple[NDArray[np.int64], Floats]:
+    """How many server starts each night had, and the variance between them, a column each."""
     groups = starts.groupby(level="night")
-    return {
-        "starts": groups.count().reindex(list(nights), fill_value=0).clip(lower=1).to_numpy(dtype=np.int64),
-        "within": groups.var().reindex(list(nights)).to_numpy(dtype=float),
-    }
+    counts = groups.count().reindex(nights, fill_value=0).clip(lower=1)
+    return counts.to_numpy(dtype=np.int64), groups.var().reindex(nights).to_numpy(dtype=float)
 
 
 def _facts(part: pd.DataFrame, nights: Sequence[str], names: Sequence[str]) -> tuple[dict[str, str], ...]:
-    told: dict[str, dict[str, str]] = {night: {} for night in nights}
+    rows = part[["night", *names]].drop_duplicates()
+    known: dict[str, dict[str, set[Any]]] = {night: {name: set() for name in names} for night in nights}
     for name in names:
-        values = part[["night", name]].dropna().drop_duplicates()
-        for night, group in values.groupby("night"):
-            told[str(night)][name] = " + ".join(sorted(str(value) for value in group[name]))
-    return tuple(told[night] for night in nights)
+        for night, value, there in zip(rows["night"], rows[name], rows[name].notna(), strict=True):
+            if there:
+                known[night][name].add(value)
+    return tuple(
+        {name: " + ".join(sorted(map(str, values))) for name, values in known[night].items() if values}
+        for night in nights
+    )
 
 
 def _breaks(told: Sequence[dict[str, str]]) -> NDArray[np.bool_]:
