@@ -33,6 +33,7 @@ COLUMNS = (
 )
 """Columns of `context`."""
 _RATIOS = ("ttft", "throughput", "cost")
+_RATIO_OF = ("ttft_p50_ns", "total_tps_per_accelerator")
 SAVING_COLUMNS = (
     *(*DEPLOYMENT, *LOAD, "workload", "isl_tokens", "osl_tokens", "hit_share", "with_cache", "without_cache", "by"),
     *(f"{name}_ratio{end}" for name in _RATIOS for end in _ENDS),
@@ -73,10 +74,12 @@ def context(
     table["left_out"] = why_not_eligible(points)
     keys = [name for name in (*DEPLOYMENT, *LOAD, "api", "osl_tokens") if name in points]
     recipe = points["recipe"].map(lambda one: known[one].at_any_context if known and one in known else one)
-    lines = [
-        content_hash([None if pd.isna(value) else str(value) for value in row])
+    rows = [
+        tuple(None if pd.isna(value) else str(value) for value in row)
         for row in points[keys].assign(recipe=recipe).to_numpy()
     ]
+    hashes = {row: content_hash(list(row)) for row in set(rows)}
+    lines = [hashes[row] for row in rows]
     table["line"] = pd.Series(lines, index=points.index, dtype="object")
     counted = table["isl_tokens"].where(table["left_out"] == "").groupby(table["line"]).nunique()
     table["contexts"] = table["line"].map(counted).astype("int64")
@@ -117,6 +120,9 @@ def cache_saving(points: pd.DataFrame, known: Mapping[str, Recipe] | None = None
     usable = points[why_not_eligible(points) == ""]
     keys = [name for name in (*DEPLOYMENT, *LOAD, "workload", "isl_tokens", "osl_tokens") if name in points]
     rows: list[dict[str, Any]] = []
+    # Of hundreds of columns those that a pair is made of.
+    figures = (f"{name}{end}" for name in _RATIO_OF for end in _ENDS)
+    usable = usable[[*keys, *(name for name in ("recipe", "prefix_hit_share", *figures) if name in points)]]
     if len(usable):
         for _, group in usable.groupby(keys, dropna=False, sort=True):
             rows += _pairs(group, keys, known)
@@ -124,16 +130,19 @@ def cache_saving(points: pd.DataFrame, known: Mapping[str, Recipe] | None = None
 
 
 def _pairs(group: pd.DataFrame, keys: list[str], known: Mapping[str, Recipe] | None) -> list[dict[str, Any]]:
-    rows = list(zip(group.index, group.to_dict("records"), numbers(group, "prefix_hit_share"), strict=True))
+    share = numbers(group, "prefix_hit_share").tolist()
+    cached, rest = (
+        ([hits > 0 for hits in share], [""] * len(share))
+        if known is None
+        else _by_recipe(group["recipe"].tolist(), known)
+    )
+    if not any(one is True for one in cached) or not any(one is False for one in cached):
+        return []
+    rows = list(zip(group.index, group.to_dict("records"), share, cached, rest, strict=True))
     found = []
-    for label, row, hits in rows:
-        for other, bare, none in rows:
-            if known is None:
-                pair = hits > 0 and not none > 0
-            else:
-                one, two = known.get(row["recipe"]), known.get(bare["recipe"])
-                pair = bool(one and two and one.prefix_cache and not two.prefix_cache and one.rest == two.rest)
-            if pair:
+    for label, row, hits, _, alike in (one for one in rows if one[3] is True):
+        for other, bare, *_, like in (one for one in rows if one[3] is False):
+            if alike == like:
                 told = {name: row[name] for name in keys} | {
                     "hit_share": hits,
                     "by": "hits" if known is None else "recipe",
@@ -142,8 +151,14 @@ def _pairs(group: pd.DataFrame, keys: list[str], known: Mapping[str, Recipe] | N
     return found
 
 
+def _by_recipe(names: list[Any], known: Mapping[str, Recipe]) -> tuple[list[bool | None], list[str]]:
+    """Of each recipe whether it has a prefix cache, null where that is not known, and the hash of all else."""
+    found = [known.get(name) for name in names]
+    return [one.prefix_cache if one else None for one in found], [one.rest if one else "" for one in found]
+
+
 def _ratios(row: Mapping[Any, Any], bare: Mapping[Any, Any]) -> dict[str, float | None]:
-    ttft, throughput = (_ratio(row, bare, name) for name in ("ttft_p50_ns", "total_tps_per_accelerator"))
+    ttft, throughput = (_ratio(row, bare, name) for name in _RATIO_OF)
     cost = [None if end is None else 1 / end for end in (throughput[0], throughput[2], throughput[1])]
     return {
         f"{name}_ratio{end}": value

@@ -49,24 +49,31 @@ def best_by_night(points: pd.DataFrame, metric: str) -> pd.DataFrame:
     `points` is what `summarise_points` gives, with `metric`. Nights that are no dates are left out.
     """
     known = eligible(points)
-    known = known[known[metric].notna() & known["night"].map(date_of).notna()].assign(
-        engine=lambda frame: frame["engine_kind"]
-    )
+    dated = [night for night in known["night"].unique() if date_of(night) is not None]
+    known = known[known[metric].notna() & known["night"].isin(dated)].assign(engine=lambda frame: frame["engine_kind"])
     known = known.sort_values(
         [metric, "version", "load", "host"], ascending=[METRICS[metric].better == "lower"] + [True] * 3
     )
+    # Lists, not frames: a frame a group costs a hundred times what is done with it.
+    group = known.groupby([*SUBJECT, "night"], dropna=False).ngroup().tolist()
+    members: dict[int, list[int]] = {}
+    for at, one in enumerate(group):
+        members.setdefault(one, []).append(at)
+    same = (*SUBJECT, "night", "version", "version_label", "load", "host")
+    of = {
+        name: known[name].tolist() for name in (*same, metric, *(f"{metric}{end}" for end in ("_low", "_high", "_n")))
+    }
     rows = []
-    for _, group in known.groupby([*SUBJECT, "night"], dropna=False):
-        first = group.iloc[0]
+    for one in sorted(members):
+        mine = members[one]
+        first = mine[0]
         rows.append(
-            {name: first[name] for name in (*SUBJECT, "night", "version", "version_label", "load", "host")}
-            | {
-                "value": float(first[metric]),
-                "low": _null(first[f"{metric}_low"]),
-                "high": _null(first[f"{metric}_high"]),
-            }
-            | {"n": int(first[f"{metric}_n"]), "versions": tuple(group["version"].unique())}
-            | {"loads": tuple(sorted(group["load"].unique()))}
+            {name: of[name][first] for name in same}
+            | {"value": float(of[metric][first])}
+            | {end: _null(of[f"{metric}_{end}"][first]) for end in ("low", "high")}
+            | {"n": int(of[f"{metric}_n"][first])}
+            | {"versions": tuple(dict.fromkeys(of["version"][at] for at in mine))}
+            | {"loads": tuple(sorted({of["load"][at] for at in mine}))}
         )
     return _table(rows, _BEST)
 
@@ -188,8 +195,11 @@ def reigns(found: pd.DataFrame) -> pd.DataFrame:
 def _of_each(frame: pd.DataFrame, names: tuple[str, ...]) -> Iterator[tuple[tuple[Any, ...], list[dict[str, Any]]]]:
     """The rows of each group, by night."""
     groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
-    for row in frame.sort_values([*names, "night"], kind="stable").to_dict("records"):
-        groups.setdefault(tuple(row[name] for name in names), []).append({str(name): one for name, one in row.items()})
+    ordered = frame.sort_values([*names, "night"], kind="stable")
+    columns = [str(name) for name in ordered.columns]
+    for values in zip(*(ordered[name].tolist() for name in columns), strict=True):
+        row = dict(zip(columns, values, strict=True))
+        groups.setdefault(tuple(row[name] for name in names), []).append(row)
     yield from groups.items()
 
 

@@ -116,20 +116,30 @@ def _shown(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[float | None]:
 
 def _column(column: pd.Series[Any]) -> Any:
     if pd.api.types.is_bool_dtype(column) or not pd.api.types.is_numeric_dtype(column):
-        values: dict[Any, int] = {}
-        kept: list[Any] = []
-        codes = []
-        for value in column.tolist():
-            value = _plain(value)
-            key = msgspec.json.encode(value)
-            if key not in values:
-                values[key] = len(kept)
-                kept.append(value)
-            codes.append(values[key])
-        return {"values": kept, "codes": codes}
+        return _coded(column.tolist())
     if pd.api.types.is_integer_dtype(column):
         return [None if value is pd.NA else int(value) for value in column.tolist()]
     return _shown(_numbers(column))
+
+
+def _coded(column: list[Any]) -> dict[str, list[Any]]:
+    """Each value once, by its JSON, and the place of each row's."""
+    places: dict[bytes, int] = {}
+    words: dict[str, int] = {}
+    kept: list[Any] = []
+    codes = []
+    for value in column:
+        # A word is its own key, and most columns are of few words; 1, 1.0 and True are equal and not the same.
+        place = words.get(value) if type(value) is str else None
+        if place is None:
+            shown = _plain(value)
+            place = places.setdefault(msgspec.json.encode(shown), len(kept))
+            if place == len(kept):
+                kept.append(shown)
+            if type(value) is str:
+                words[value] = place
+        codes.append(place)
+    return {"values": kept, "codes": codes}
 
 
 def _plain(value: Any) -> Any:
