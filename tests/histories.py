@@ -1,5 +1,5 @@
-"""A made-up store of four weeks: a curve with a step and gaps, a new version that is slower, a failure, wrong answers, what
-is stale, and a point of another tool."""
+"""A made-up store of four weeks: a curve with a step and gaps, a new version that is slower, a failure, wrong answers,
+what is stale, and a point of another tool."""
 
 from __future__ import annotations
 

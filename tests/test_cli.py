@@ -11,7 +11,7 @@ import pytest
 
 from enginebench import commands
 from enginebench.cli import parser
-from enginebench.commands import pages, stored
+from enginebench.commands import pages, reporting, stored
 
 OPTIONS = {
     "night": {"grid", "--again", "--site", "--store", "--cache", "--pages"},
@@ -46,6 +46,9 @@ OPTIONS = {
     "site build": {"--store", "--pages"},
     "site serve": {"--port", "--store", "--pages"},
     "site publish": {"place", "--store", "--pages"},
+    "report": {"action"},
+    "report night": {"night", "--out", "--store"},
+    "report compare": {"a", "b", "--metric", "--margin", "--out", "--store"},
     "calibrate": {"--concurrency", "--store"},
     "peak": {"--metric", "--where", "--json", "--store"},
     "reliability": {"--where", "--json", "--store"},
@@ -78,7 +81,7 @@ def test_commands_and_their_options_are_these():
     }
     assert found == OPTIONS
     assert all(callable(getattr(commands, name)) for name in OPTIONS if " " not in name)
-    homes = {"results": stored, "site": pages}
+    homes = {"results": stored, "site": pages, "report": reporting}
     for command, action in (name.split() for name in OPTIONS if " " in name):
         assert callable(getattr(homes[command], f"{action}_"))
 
@@ -133,6 +136,10 @@ def test_help_loads_nothing_heavy():
         (["site", "build", "--store", "typo"], "typo: no such results store; name the folder that a night wrote to"),
         (["site", "serve", "--store", "typo"], "typo: no such results store; name the folder that a night wrote to"),
         (["site", "publish", "x", "--store", "typo"], "typo: no such results store; name the folder that "),
+        (["report", "night", "--out", "x.doc"], "x.doc: no format `doc`; end the name with one of .md .pdf .png .svg"),
+        (["report", "night", "--out", "gone/x.md"], "gone/x.md: no folder gone; make it, or name another file"),
+        (["report", "night"], "results: holds no night; measure one: enginebench night GRID"),
+        (["report", "compare", "a", "engine=b"], "slice `a`: is neither KEY=VALUE nor a file; write it as engine_"),
         (["site"], "enginebench site: the following arguments are required: ACTION; see `enginebench site --help`"),
         (["plan", ".", "--site", "runners/local.yaml"], ".: cannot be read ([Errno 21] Is a directory: '.'); "),
         (["plan", "grid.yaml"], "grid.yaml:1: the file holds no mapping; write `key: value` lines"),

@@ -118,16 +118,19 @@
       await Promise.all(["stats", "compare"].map((part) => EB.script(`parts/${part}.js`)));
       const a = editor(view, "a", "A, the one before", choices, rules), b = editor(view, "b", "B, the one after", choices, rules);
       const shownByDefault = rules.shown.filter((name) => index.metrics.includes(name)), result = element("div", null, { "aria-live": "polite" });
-      const margin = EB.input(view, "margin", "A difference matters from, %", { min: "0.1", max: "99", placeholder: String(rules.margin * 100) });
-      const metrics = element("div");
-      const chosen = () => EB.several(view, "metric", "Metrics", index.metrics.map((name) => [name, EB.index.metrics[name].title]), shownByDefault);
-      main.append(element("form", [a.made, b.made, element("div", [metrics, margin, element("button", "Swap A and B", { type: "button", onclick: () => view.set({ a: view.get("b"), b: view.get("a") }) })], "controls")], { onsubmit: () => false, class: "slices" }), result);
+      const controls = element("div", null, "controls");
+      const chosen = () => [
+        EB.several(view, "metric", "Metrics", index.metrics.map((name) => [name, EB.index.metrics[name].title]), shownByDefault),
+        EB.input(view, "margin", "A difference matters from, %", { min: "0.1", max: "99", placeholder: String(rules.margin * 100) }),
+        element("button", "Swap A and B", { type: "button", name: "swap", onclick: () => view.set({ a: view.get("b"), b: view.get("a") }) }),
+      ];
+      main.append(element("form", [a.made, b.made], { onsubmit: () => false, class: "slices" }), controls, result);
       const chart = EB.chart("compare", "B against A with 95 % intervals", { height: 300 });
       let turn = 0;
       return async () => {
         const mine = ++turn;
         a.sync(); b.sync();
-        EB.renew(metrics, [chosen()]);
+        EB.renew(controls, chosen());
         if (!view.get("a") || !view.get("b")) {
           const found = suggestions(choices);
           result.replaceChildren(element("p", found.length ? "Choose both slices above, or take the newest version against the one before:" : "Choose both slices above: the store has only one version of each engine."), element("ul", found));

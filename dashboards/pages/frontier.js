@@ -131,7 +131,7 @@
     return { ...row, hidden: row.y.reason || row.x.reason || (placed.off.some((one) => one.point === point) ? "a logarithmic axis has no place for it" : "filtered out") };
   };
   const detailsOf = async (view, row, axes) => {
-    const { point } = row, figure = (axis, found) => element("li", `${EB.axisTitle(axis)}: ${EB.figure(found.four[0])} ${EB.interval(found.four)}, n = ${found.four[3]}`);
+    const { point } = row, figure = (axis, found) => element("li", `${EB.axisTitle(axis)}: ${found.reason ? `${EB.missing}, ${found.reason}` : `${EB.figure(found.four[0])} ${EB.interval(found.four)}, n = ${found.four[3]}`}`);
     const head = [
       element("p", [EB.curveOf(point), `, ${point.load}, night ${point.night}: ${EB.standing(row)}.`], "lead"), element("ul", [figure(axes.y, row.y), figure(axes.x, row.x)]),
       ...[...EB.notes(point), ...EB.unlikes(row, axes)].map(EB.note), ...(point.missing?.length ? [EB.note(`This version has not measured: ${point.missing.join("; ")}.`)] : []),

@@ -7,7 +7,7 @@
   const days = (count) => (count === null || count === undefined ? "" : count === 0 ? "newest night" : `${EB.counted(count, "day")} before the newest night`);
   const titled = (name) => EB.index.metrics[name].title;
   const inList = (parts) => parts.filter(Boolean).join(", ");
-  const trends = (text, of) => link(text, "trends", { model: of.model, curve: of.curve, host: of.host, load: of.load, metric: of.metric });
+  const trends = (text, of) => link(text, "trends", { model: of.model, engine: of.engine, curve: of.curve, host: of.host, load: of.load, metric: of.metric });
   const compared = (text, change) => link(text, "compare", { a: change.a, b: change.b, metric: change.metrics });
 
   // The night's changes by curve: one slower build moves throughput, interactivity and TTFT together.
@@ -46,7 +46,7 @@
   const failureItem = (one, night) => element("li", [element("strong", `${one.failure_class}: `, "bad"), `${one.label}, ${one.status} at ${one.stage}: ${one.message} `, link("its log", "run", { night, trial: one.trial })]);
 
   const changeLine = (cell, figure, change) => {
-    const of = { ...figure, model: cell.model };
+    const of = { ...figure, model: cell.model, engine: cell.engine };
     const { verdict } = change, why = change.why ? `: ${change.why}` : "";
     if (change.how === "nights") {
       const told = verdict === "no change" ? `no change${why}` : `${verdict} ${sized(change)} since ${change.night}${change.status === "waiting" ? ", to be confirmed" : ""}`;

@@ -65,11 +65,12 @@
       traces.push({ type: "scatter", mode: "lines", name: "noise band", x: path.map(([x]) => x), y: path.map(([, y]) => y), fill: "toself", fillcolor: "rgba(0,114,178,.14)", line: { width: 0 }, hoverinfo: "skip", swatch: { symbol: "square", colour: "rgba(0,114,178,.4)" } });
     }
     traces.push({ type: "scatter", mode: "lines", name: "night by night", x: line.map(([x]) => x), y: line.map(([, y]) => y), connectgaps: false, line: { width: 1, color: ink("--soft") }, hoverinfo: "skip", swatch: { colour: ink("--soft") } });
-    traces.push(points("measured", main, metric, "circle", EB.colours[0]));
+    // A step lies on the point of its night: whichever of the two is pressed leads to the comparison.
+    traces.push(points("measured", main, metric, "circle", EB.colours[0], { rows: main.map((row) => findings.find((one) => one.night === row.night) ?? null) }));
     if (others.length) traces.push(points("another version in that night", others, metric, "diamond-open", EB.colours[3]));
     if (out.length) traces.push(points("kept out of verdicts", out, metric, "circle-open", ink("--soft")));
     const steps = levels.flatMap((one) => [[one.first, one.level], [one.last, one.level], [null, null]]);
-    if (steps.length) traces.push({ type: "scatter", mode: "lines", name: "level between steps", x: steps.map(([x]) => x), y: steps.map(([, y]) => y), line: { width: 2.5, color: EB.colours[1] }, hoverinfo: "y", swatch: { colour: EB.colours[1] } });
+    if (steps.length) traces.push({ type: "scatter", mode: "lines", name: "level between steps", x: steps.map(([x]) => x), y: steps.map(([, y]) => y), line: { width: 2.5, color: EB.colours[1] }, hoverinfo: "skip", swatch: { colour: EB.colours[1] } });
     const levelAt = (night) => levels.filter((one) => one.first <= night).pop()?.level ?? byNight.get(night);
     if (findings.length) {
       traces.push({

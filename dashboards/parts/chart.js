@@ -57,13 +57,13 @@
     let listening = false;
     box.update = async (next) => {
       shown = next;
-      note.textContent = next.note ?? "";
       await EB.script("vendor/plotly-basic.min.js");
       await attached(plot);
       if (shown !== next) return;
       if (next.layout.height) plot.style.height = `${next.layout.height}px`;
       const traces = next.traces.map((trace) => ({ ...trace, visible: !hidden.has(trace.name) }));
       await Plotly.react(plot, traces, next.layout, { responsive: true, displaylogo: false, displayModeBar: false, scrollZoom: false });
+      note.textContent = next.note ?? "";  // once it is drawn: what it says is what is seen
       if (pick && !listening) { listening = true; plot.on("plotly_click", (event) => { const row = event.points[0].data.rows?.[event.points[0].pointIndex]; if (row) pick(row); }); }
       legend.replaceChildren(...traces.filter((trace) => trace.legend !== false && trace.name).map((trace) => {
         const swatch = EB.element("span", EB.glyph(trace.swatch?.symbol), "swatch");

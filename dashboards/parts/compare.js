@@ -103,8 +103,8 @@
   // Starts of a slice by point, and why those are left out that no verdict may rest on: `analysis.starts.of_starts`.
   const WRONG = "the server gave wrong answers";
   const judgedStarts = (starts, rules) => {
-    const night = (one) => `${one.series} ${one.night}`, bad = new Set(starts.filter((one) => one.wrong).map(night));
-    const wrong = (one) => bad.has(night(one)), points = new Map(), own = new Map(), leftOut = new Map();
+    const point = (one) => JSON.stringify(rules.point.map((name) => one[name])), bad = new Set(starts.filter((one) => one.wrong).map(point));
+    const wrong = (one) => bad.has(point(one)), points = new Map(), own = new Map(), leftOut = new Map();
     for (const one of starts) {
       if (!own.has(one.series)) own.set(one.series, []);
       own.get(one.series).push(one);

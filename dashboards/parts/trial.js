@@ -95,7 +95,7 @@
     const own = series.filter(([key]) => found[key]), height = 1 / own.length;
     const chart = EB.chart(name, label, { height: 70 + 105 * own.length });
     const layout = EB.layout("seconds", ""), { yaxis } = layout;
-    const spans = runs.map((run) => ({ run, from: Date.parse(run.started_utc) / 1000 - found.began_ns / 1e9 })).filter(({ run, from }) => from + run.duration_s > 0);
+    const spans = runs.map((run) => ({ run, from: Date.parse(run.started_utc) / 1000 - found.began_ns / 1e9 })).filter(({ run, from }) => from + run.duration_s > 0 && from < found.t_s[found.t_s.length - 1]);
     layout.shapes = spans.map(({ run, from }) => ({ type: "rect", xref: "x", yref: "paper", x0: from, x1: from + run.duration_s, y0: 0, y1: 1, line: { width: 0 }, fillcolor: "rgba(128,128,128,0.14)" }));
     const traces = own.map(([key, title], at) => {
       const style = EB.style(at), axis = `y${at ? at + 1 : ""}`;

@@ -61,6 +61,7 @@ def parser() -> argparse.ArgumentParser:
     _changes(command("changes", "tell what changed over the nights, by how much, and what else differed then"))
     _convert(command("convert", "turn another project's configuration files into grids; tell what is left out"))
     _site(command("site", "build, serve or publish the dashboard of a store"))
+    _report(command("report", "write a night or a comparison as Markdown or one page, for mail"))
     calibrate = command("calibrate", "hold the load generator against a server of known timings on this machine")
     calibrate.add_argument(
         "--concurrency", type=int, nargs="+", default=[1, 16, 64, 256, 1024], metavar="N", help="levels"
@@ -167,12 +168,28 @@ def _site(one: argparse.ArgumentParser) -> None:
         _places(each, "store", "pages")
 
 
-def _compare(one: argparse.ArgumentParser) -> None:
+def _report(one: argparse.ArgumentParser) -> None:
+    actions = one.add_subparsers(dest="action", required=True, metavar="ACTION")
+    night = actions.add_parser("night", help="a night", description="A night: what ran, changed and failed.")
+    night.add_argument("night", nargs="?", metavar="NIGHT", help="as 2026-11-24 (default: the newest)")
+    held = actions.add_parser("compare", help="two slices", description="Slice B of what is stored against slice A.")
+    _slices(held)
+    for each in (night, held):
+        words = "its name ends in .md .pdf .png .svg (default: Markdown on standard output)"
+        each.add_argument("--out", type=Path, metavar="FILE", help=words)
+        _places(each, "store")
+
+
+def _slices(one: argparse.ArgumentParser) -> None:
     words = "KEY=VALUE,… of the table of runs, as engine=vllm,engine_version=0.31.0, or a YAML file of such keys"
     one.add_argument("a", metavar="A", help=words)
     one.add_argument("b", metavar="B", help="the same; a ratio is B / A")
     one.add_argument("--metric", action="append", metavar="NAME", help="instead of those that `results points` shows")
     one.add_argument("--margin", default="2%", metavar="SHARE", help="a smaller difference does not matter (2%%)")
+
+
+def _compare(one: argparse.ArgumentParser) -> None:
+    _slices(one)
     one.add_argument("--markdown", type=Path, metavar="FILE", help="write it for a pull request")
     one.add_argument("--junit", type=Path, metavar="FILE", help="write it as JUnit XML")
     one.epilog = "Exit code: 0 nothing is worse, 1 something is, 4 not enough runs to tell, or not comparable."

@@ -125,6 +125,7 @@ def drawn(page):
 
 
 def note(page):
+    expect(page.locator("figcaption .note").first).not_to_be_empty()
     return page.locator("figcaption .note").first.inner_text()
 
 
@@ -313,6 +314,7 @@ def test_costs_take_the_rate_of_the_night_or_the_readers_own_and_say_where_it_is
     assert "usd=h100-sxm%3A36" in page.url
     (curve,) = (one for name, one in drawn(page).items() if name != "frontier")
     assert curve["y"][0] == pytest.approx(36e6 / 3600 / told[0]["values"][RATE][0])
+    assert violations(page) == []
     page.get_by_label("price of a").select_option("rental")
     page.get_by_label("own $ an accelerator-hour of h100-sxm").fill("")
     page.get_by_label("own $ an accelerator-hour of h100-sxm").press("Enter")
@@ -427,9 +429,10 @@ def test_hostile_words_stay_words(opened, tmp_path):
 @pytest.mark.parametrize("look", [{}, {"dark": True}, {"width": 390}])
 def test_it_is_accessible_and_fits(opened, site, look):
     (one, *_) = (row for row in all_rows(site) if row["precision"] == "bf16" and not row["tool"])
-    page = shown(opened, site, f"?point={one['id']}&y=output_usd_per_mtok&when=all", **look)
+    page = shown(opened, site, f"?point={one['id']}&when=all", **look)
     expect(page.get_by_label("The point", exact=True)).to_contain_text("The last 1 of 1 line.")
     page.locator("summary", has_text="The same as a table").first.click()
+    expect(page.get_by_role("region", name="Frontier").locator("tbody tr").first).to_be_visible()
     page.locator("details.several summary").first.click()
     assert violations(page) == []
     assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0

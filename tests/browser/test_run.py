@@ -124,7 +124,7 @@ def test_telemetry_and_the_engines_own_figures_over_time_and_their_table(opened,
     assert chart(page, "What the engine told")[0]["y"] == [8] * 10
     over_time = page.locator("section", has=page.get_by_role("heading", name="Over time"))
     over_time.get_by_text("The same as a table").first.click()
-    assert over_time.locator("tbody tr").count() == 10
+    expect(over_time.locator("tbody tr")).to_have_count(10)
     assert "3 runs" in over_time.inner_text()
 
 

@@ -1,4 +1,4 @@
-"""A served dashboard in a browser: a running night is told on every page, new results come in without losing the view."""
+"""A served dashboard in a browser: a running night is told on every page, new results come in, the view stays."""
 
 from __future__ import annotations
 
@@ -15,9 +15,7 @@ from enginebench.trial.workdir import State, Workdir
 from stored import a_job, a_run, a_store, a_trial, finished
 
 HOSTILE = "<img src=x onerror=window.broken=1>"
-SCROLLED = (
-    "new Promise((done) => { const look = () => (scrollY === 200 ? done(true) : setTimeout(look, 20)); look(); })"
-)
+SCROLLED = "new Promise((yes) => { const look = () => (scrollY === 200 ? yes(true) : setTimeout(look, 20)); look(); })"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The first page: the night in a sentence, what changed and failed, the grid and what is missing, each with its evidence."""
+"""The first page: the night in a sentence, what changed and failed, the grid, what is missing, each with evidence."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_a_figure_and_a_verdict_lead_to_their_evidence(opened, site):
     cell = page.locator(".grid td").filter(has_text="vllm 1.1")
     links = [one.get_attribute("href") for one in cell.get_by_role("link").all()]
     assert links[0].startswith("#/frontier?model=tiny&workload=short&part=NVIDIA+H100")
-    assert links[1].startswith("#/trends?model=tiny&curve=")
+    assert links[1].startswith("#/trends?model=tiny&engine=scripted&curve=")
     assert links[2] == f"#/nights?night={day(27)}"
     cell.get_by_role("link").nth(1).click()
     page.locator("main[data-page=trends] .lead").filter(has_text="scripted on 1 ×").wait_for()

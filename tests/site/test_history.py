@@ -15,7 +15,7 @@ from enginebench.intervals import wilson
 from enginebench.metrics import METRICS
 from enginebench.site import build
 from enginebench.site.chunks import slug
-from made_history import GAP, HOSTILE, TPS, TTFT, history
+from made_history import GAP, HOSTILE, SPEED, TPS, TTFT, history
 from sites import piece, rows
 from stored import a_store
 
@@ -50,7 +50,7 @@ def test_the_way_to_the_peak_is_that_of_the_analysis(store, site, metric):
             for column in set(row) & set(wanted):
                 scaled = column in ("value", "low", "high", "first") and wanted[column] is not None
                 assert row[column] == (pytest.approx(wanted[column] * scale, rel=1e-5) if scaled else wanted[column])
-    assert set(piece(site, "peak")) == {TPS, TTFT}
+    assert set(piece(site, "peak")) == {TPS, TTFT, SPEED}
 
 
 def test_rates_outages_and_gaps_are_those_of_the_analysis(store, site):

@@ -1,4 +1,4 @@
-"""The first page's piece: the best of each cell, what changed and by which rule, what is missing; against other code."""
+"""The first page's piece: the best of each cell, what changed by which rule, what is missing; against other code."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_many_nights_are_judged_by_the_detector(found):
 
 
 def test_few_nights_are_judged_by_the_version_before_as_compare_does(store, found):
-    row, change = figure(found, cell(found, "tiny", B200, "other")[0])
+    _, change = figure(found, cell(found, "tiny", B200, "other")[0])
     assert (change["how"], change["from"], change["to"]) == ("versions", "vllm 2.0", "vllm 2.1")
     ours = compare(store.runs(), parse(change["a"]), parse(change["b"]), metrics=change["metrics"])
     (curve,) = (one for one in ours.curves if one.metric == RATE and one.load.startswith("mean over"))

@@ -14,6 +14,7 @@ import duckdb
 import pandas as pd
 import pytest
 import s3fs
+from enginebench.site.data import collect
 
 import s3_server
 from enginebench import environment
@@ -21,7 +22,6 @@ from enginebench.analysis.points import eligible, summarise_points
 from enginebench.errors import UserError
 from enginebench.records import Invalidation, PointStop, RunKey, Stop, Until
 from enginebench.records.files import from_json
-from enginebench.site.data import collect
 from enginebench.store import Store, export, export_as
 from enginebench.store.place import Place
 from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial, finished

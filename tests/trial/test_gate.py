@@ -7,12 +7,12 @@ import os
 from pathlib import Path
 
 import pytest
+from enginebench.site.data import collect
 
 from enginebench.analysis.points import eligible, summarise_points
 from enginebench.quality.reference import compact, path_of
 from enginebench.records import Result, plain
 from enginebench.records.files import read, to_json
-from enginebench.site.data import collect
 from enginebench.store import Store
 from quality.references import a_reference, canned
 from scripted_night import GRID as LARGE

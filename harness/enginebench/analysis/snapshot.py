@@ -9,8 +9,8 @@ from typing import Any
 import pandas as pd
 
 _CURVE = ["curve", "host", "engine"]
-"""What is one curve: figures of two machines are two curves, and so are those of two names of an engine, as a release and
-its nightly builds."""
+"""What is one curve: figures of two machines are two curves, and so are those of two names of an engine, as a release
+and its nightly builds."""
 _WORDS = [*_CURVE, "series", "version", "version_label", "engine_version", "night", "load"]
 
 

@@ -16,6 +16,10 @@ WRONG = "the server gave wrong answers"
 """Why nothing of a point is used that a server answered wrongly."""
 
 
+POINT = ("series", "night", "engine", "version", "host")
+"""What is one point in this: another version's wrong answers in the same night are not its own."""
+
+
 @record
 class Means:
     """What the server starts of one point gave: arrays of a row a start, a column a metric."""
@@ -89,7 +93,7 @@ def answered_wrong(runs: pd.DataFrame) -> pd.Series:
 
 
 def _wrong(runs: pd.DataFrame) -> pd.Series:
-    return answered_wrong(runs).groupby([runs["series"], runs["night"]]).transform("any")
+    return answered_wrong(runs).groupby([runs[name] for name in POINT], dropna=False).transform("any")
 
 
 def of_starts(runs: pd.DataFrame, metrics: Sequence[str]) -> Starts:

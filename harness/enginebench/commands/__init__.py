@@ -213,6 +213,13 @@ def site(options: argparse.Namespace) -> int:
     return int(getattr(pages, f"{options.action}_")(options))
 
 
+def report(options: argparse.Namespace) -> int:
+    """`enginebench report ACTION`."""
+    from enginebench.commands import reporting
+
+    return int(getattr(reporting, f"{options.action}_")(options))
+
+
 def doctor(options: argparse.Namespace) -> int:
     """`enginebench doctor`."""
     from enginebench.doctor import diagnose

@@ -12,6 +12,7 @@ from enginebench.errors import mistake
 from enginebench.store import Store
 
 if TYPE_CHECKING:
+    from enginebench.analysis.compare import Comparison
     from enginebench.analysis.slices import Slice
 
 CODES = {"better": 0, "no change": 0, "worse": 1, "insufficient": 4, "incomparable": 4}
@@ -23,23 +24,30 @@ NOISY = ("output_tps_per_accelerator", "ttft_mean_ns", "tpot_mean_ns")
 def compare(options: argparse.Namespace) -> int:
     """`enginebench compare A B`."""
     from enginebench import report
-    from enginebench.analysis.compare import compare as held_against
     from enginebench.report.comparison import markdown, show_comparison
     from enginebench.report.junit import junit
 
-    metrics = _metrics(options.metric or report.SHOWN)
-    margin = _share(options.margin)
     for path in filter(None, (options.markdown, options.junit)):
         if not path.absolute().parent.is_dir():
             raise mistake(str(path), f"no folder {path.parent}", "make it, or name another file")
-    a, b = (_slice(words) for words in (options.a, options.b))
-    found = held_against(Store(options.store).runs(), a, b, metrics=metrics, margin=margin)
+    found = compared(options)
     show_comparison(found, report.console())
     if options.markdown:
         options.markdown.write_text(markdown(found), encoding="utf-8")
     if options.junit:
         options.junit.write_text(junit(found), encoding="utf-8")
     return CODES[found.outcome()]
+
+
+def compared(options: argparse.Namespace) -> Comparison:
+    """Slice B of the options held against slice A; raises UserError."""
+    from enginebench import report
+    from enginebench.analysis.compare import compare as held_against
+
+    metrics = _metrics(options.metric or report.SHOWN)
+    margin = _share(options.margin)
+    a, b = (_slice(words) for words in (options.a, options.b))
+    return held_against(Store(options.store).runs(), a, b, metrics=metrics, margin=margin)
 
 
 def noise(options: argparse.Namespace) -> int:

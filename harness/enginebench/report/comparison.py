@@ -22,7 +22,7 @@ _ORDER = ("worse", "better", "no change", "insufficient", "incomparable", "missi
 
 def show_comparison(found: Comparison, screen: Console) -> None:
     """Everything of a comparison, as tables."""
-    for line in _head(found):
+    for line in head(found):
         screen.print(line, highlight=False, markup=False, soft_wrap=True)
     for subject in dict.fromkeys(one.subject for one in found.judged()):
         table = Table(title=subject, title_justify="left")
@@ -38,7 +38,7 @@ def show_comparison(found: Comparison, screen: Console) -> None:
 
 def markdown(found: Comparison) -> str:
     """The same for a pull request; the points folded away."""
-    lines = [f"### {_summary(found)}", "", *map(_bullet, _head(found)[1:]), ""]
+    lines = [f"### {_summary(found)}", "", *map(_bullet, head(found)[1:]), ""]
     for title, rows in (("Curves", found.curves), ("Points", found.points)):
         if not rows:
             continue
@@ -67,7 +67,8 @@ def _summary(found: Comparison) -> str:
     return f"{found.outcome()}: B `{found.b.words}` against A `{found.a.words}`"
 
 
-def _head(found: Comparison) -> list[str]:
+def head(found: Comparison) -> list[str]:
+    """Outcome, what else differs, and coverage, a line each."""
     lines = [_summary(found)]
     unasked = [one for one in found.differences if not one.asked]
     if unasked:

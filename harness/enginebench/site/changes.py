@@ -1,4 +1,4 @@
-"""Changes over nights as the page of trends loads them: curves with their steps, levels, noise and what else changed."""
+"""Changes over nights as the page of trends loads them: curves with steps, levels, noise and what else changed."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def write_changes(runs: pd.DataFrame, points: pd.DataFrame, report: Report, stor
         part = own[own["model"] == model]
         curves, levels = [], []
         for key, rows in part.groupby(list(TRACK), dropna=False, sort=True):
-            followed, findings = newest_versions(rows), found.get(key, [])
+            curve, host, engine = (str(word) for word in key)
+            followed, findings = newest_versions(rows), found.get((curve, host, engine), [])
             nights = sorted({n for one in set(zip(followed["grid"], followed["host"], strict=True)) for n in ran[one]})
             facts = _facts(followed)
             breaks = [night for night, column, _ in _differences(facts) if column in BREAKS]
@@ -71,7 +72,7 @@ def write_changes(runs: pd.DataFrame, points: pd.DataFrame, report: Report, stor
                     "findings": [_finding(one, findings, breaks, facts) for one in findings],
                 }
             )
-            mine = of_points.get(key)
+            mine = of_points.get((curve, host, engine))
             if mine is not None:
                 levels += [(len(curves) - 1, *row) for row in _levels(newest_versions(mine), findings, breaks)]
         frame = pd.DataFrame(levels, columns=["curve", "series", "metric", "first", "last", "level", "sd", "nights"])

@@ -120,8 +120,8 @@ def serve(dashboard: Dashboard, port: int) -> None:
     dashboard.refresh()
     ended = threading.Event()
     keeper = threading.Thread(target=dashboard.keep_up, args=(ended,), daemon=True)
-    with Server(dashboard, port) as server, contextlib.ExitStack() as stack:
-        stack.callback(ended.set)
+    with Server(dashboard, port) as server, contextlib.suppress(KeyboardInterrupt):
         print(f"{server.url}/ (Ctrl-C ends it)", flush=True)
         keeper.start()
         server.serve_forever()
+    ended.set()

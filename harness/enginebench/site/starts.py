@@ -9,7 +9,7 @@ import pandas as pd
 from enginebench.analysis import compare, matching
 from enginebench.analysis.estimate import LEAST
 from enginebench.analysis.points import FAILED
-from enginebench.analysis.starts import answered_wrong, invalid, means, sound
+from enginebench.analysis.starts import POINT, answered_wrong, invalid, means, sound
 from enginebench.report import SHOWN
 from enginebench.site.chunks import Chunks, slug, table
 from enginebench.stopping import SPOILT
@@ -61,15 +61,12 @@ def of_runs(runs: pd.DataFrame) -> pd.DataFrame:
     (why runs are not sound); each of METRICS, the mean of its logs, and `_value`, its mean."""
     ordered = runs.sort_values(["started_utc", "run"]).reset_index(drop=True)
     fit = sound(ordered)
+    told_of = zip(ordered["marks"], invalid(ordered), ordered["reproduces"], fit, strict=True)
+    why = [() if good else _words(marks, no, isinstance(again, str)) for marks, no, again, good in told_of]
     told = ordered[["series", "trial"]].assign(
         sound=fit,
         wrong=answered_wrong(ordered),
-        out=[
-            _words(marks, no, isinstance(again, str)) if not good else ()
-            for marks, no, again, good in zip(
-                ordered["marks"], invalid(ordered), ordered["reproduces"], fit, strict=True
-            )
-        ],
+        out=pd.Series(why, index=ordered.index, dtype=object),
         marks=ordered["marks"],
     )
     groups = told.groupby(["series", "trial"], sort=True)
@@ -112,6 +109,7 @@ def rules(runs: pd.DataFrame) -> dict[str, Any]:
         "load": list(matching.LOAD),
         "goes_with": {key: list(names) for key, names in matching.GOES_WITH.items()},
         "environment": list(matching.ENVIRONMENT),
+        "point": list(POINT),
         "speed": compare.SPEED,
         "rate": compare.RATE,
         "shown": list(SHOWN),

@@ -119,10 +119,10 @@ def _figures(cell: int, standing: pd.DataFrame, told: _Changes) -> Iterator[dict
     kept = eligible(standing)
     for _, rows in kept.groupby("workload", sort=True):
         for name in HEADLINES:
-            values = pd.to_numeric(rows[name], errors="coerce").dropna()
-            if values.empty:
+            values = pd.to_numeric(rows[name], errors="coerce").astype("float64")
+            if values.isna().all():
                 continue
-            best = rows.loc[values.idxmax() if METRICS[name].better == "higher" else values.idxmin()]
+            best = rows.iloc[int(values.argmax() if METRICS[name].better == "higher" else values.argmin())]
             scale = METRICS[name].scale
             yield {
                 "cell": cell,
@@ -144,7 +144,10 @@ class _Changes:
         own = runs[runs["reproduces"].isna()] if len(runs) else runs
         self._newest, self._findings = newest, places(own, report)
         self._runs = dict(list(own.groupby(["model", "product", "engine"], sort=False)))
-        self._nights = own.groupby(list(_WHO))["night"].nunique().to_dict()
+        self._nights: dict[Place, int] = {
+            (str(curve), str(host), str(engine)): part["night"].nunique()
+            for (curve, host, engine), part in own.groupby(list(_WHO), sort=False)
+        }
         ours = points[points["tool"] == ""]
         now = snapshot(ours)
         self._now = _by_curve(now)
@@ -154,7 +157,7 @@ class _Changes:
 
     def of(self, point: pd.Series, metric: str) -> dict[str, Any]:
         """The change of a point's metric."""
-        place: Place = tuple(point[name] for name in _WHO)  # type: ignore[assignment]
+        place: Place = (point["curve"], point["host"], point["engine"])
         nights = self._nights.get(place, 0)
         if metric in WATCHED and nights >= Rule().first:
             return self._of_nights(place, metric, point["load"], nights)
@@ -205,7 +208,7 @@ class _Changes:
         return kept
 
     def _enough(self, curve: str, metric: str) -> bool:
-        nights = max((n for place, n in self._nights.items() if place[0] == curve), default=0)
+        nights = max((n for (one, _, _), n in self._nights.items() if one == curve), default=0)
         return metric in WATCHED and nights >= Rule().first
 
     def _named(self, place: Place) -> dict[str, Any]:
@@ -221,7 +224,7 @@ class _Changes:
         return {**_of_finding(last), "how": "nights", "verdict": verdict, "new": last.found == self._newest}
 
     def _of_versions(self, point: pd.Series) -> tuple[Comparison | None, dict[str, Any]] | None:
-        at: Place = tuple(point[name] for name in _WHO)  # type: ignore[assignment]
+        at: Place = (point["curve"], point["host"], point["engine"])
         new, old = self._now.get(at), self._before.get(at)
         if new is None or old is None:
             return None
@@ -281,20 +284,24 @@ def _unmeasured(ours: pd.DataFrame, newest: str | None) -> list[dict[str, Any]]:
     """Curves that stand but are not of the newest night, those that are not stale first."""
     names = [*_WHO, "model", "product", "workload", "precision", "parallelism", "night"]
     rows = ours[ours["night"] != newest].sort_values("night", ascending=False, kind="stable")
-    return [{**row, "days": _days(row["night"], newest)} for row in rows[names].to_dict("records")]
+    return [{**row, "days": _days(row["night"], newest)} for row in _records(rows[names])]
 
 
 def _missing_loads(standing: pd.DataFrame) -> list[dict[str, Any]]:
     """Curves of which the newest version has not measured every load."""
     rows = standing.drop_duplicates(list(_WHO))
     names = [*_WHO, "model", "product", "workload", "version_label", "missing"]
-    return rows[rows["missing"].map(bool).astype(bool)][names].to_dict("records")
+    return _records(rows[rows["missing"].map(bool).astype(bool)][names])
 
 
 def _missing_nights(tried: pd.DataFrame, newest: str | None) -> list[dict[str, Any]]:
-    rows = missing_nights(tried).to_dict("records")
+    rows = _records(missing_nights(tried))
     days = [_days(row["before"], newest) for row in rows]
     return [row for row, ago in zip(rows, days, strict=True) if ago is not None and ago <= _RECENT_DAYS]
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(name): value for name, value in row.items()} for row in frame.to_dict("records")]
 
 
 def _counted(count: int, word: str) -> str:

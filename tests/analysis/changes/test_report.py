@@ -140,5 +140,5 @@ def test_runs_that_prove_nothing_are_left_out(mark):
     assert find_changes(frame).changes == ()
 
 
-def test_one_night_is_no_change():
+def test_a_first_night_of_several_loads_has_no_change():
     assert find_changes(nights(1)).changes == ()

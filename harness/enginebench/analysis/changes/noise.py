@@ -36,6 +36,8 @@ def _nanmedian(values: Floats) -> Floats:
     if not values.shape[-1]:
         return np.full(values.shape[:-1], np.nan)
     count = np.isfinite(values).sum(axis=-1)
+    if not values.shape[-1]:
+        return np.full(count.shape, np.nan)  # one night has no differences
     ordered = np.sort(values, axis=-1)  # the unknown comes last
     middle = np.stack([(np.maximum(count, 1) - 1) // 2, count // 2], axis=-1)
     middle = np.minimum(middle, values.shape[-1] - 1)
