@@ -24,7 +24,8 @@
     const kept = like.filter((row) => ["part", "engine"].every((key) => !view.list(key).length || view.list(key).includes(of[key](row))));
     const usable = kept.filter((row) => !row.left_out), lines = usable.filter((row) => row.contexts > 1);
     // Points that no line joins tell nothing of context: they are shown where there is nothing else, or if asked for.
-    return { chosen, loads, lengths, like, kept, usable: lines.length && view.get("alone") !== "1" ? lines : usable, alone: usable.length - lines.length };
+    const shown = lines.length && view.get("alone") !== "1" ? lines : usable;
+    return { chosen, loads, lengths, like, kept, usable: shown, alone: usable.length - shown.length };
   };
 
   // ---- figures ----

@@ -76,7 +76,11 @@ def test_every_rate_stands_with_its_days_and_source(opened, site):
     assert table.locator("tbody tr").count() == len(truth)
     for row, shown in zip(truth.to_dict("records"), table.locator("tbody tr").all(), strict=True):
         cells = shown.locator("th, td").all_inner_texts()
-        assert cells[:3] == [row["part"], row["since"], row["before"] if isinstance(row["before"], str) else "still in force"]
+        assert cells[:3] == [
+            row["part"],
+            row["since"],
+            row["before"] if isinstance(row["before"], str) else "still in force",
+        ]
         assert cells[4] == ("–" if pd.isna(row["neocloud_usd"]) else f"{row['neocloud_usd']:g}")
         assert cells[7] == row["source"]
 

@@ -103,12 +103,28 @@ def test_every_deployments_figures_and_intervals_are_those_of_python(opened, fle
     ("view", "limits", "asked"),
     [
         ("ttft=100&ttft_p=p50&tpot=&tpot_p=p99", (("ttft", 100, 0.5),), {}),
-        ("ttft=150&ttft_p=p99&tpot=9&tpot_p=p90&e2el=9000&spare=2", (("ttft", 150, 0.99), ("tpot", 9, 0.9), ("e2el", 9000, 0.99)), {"spare": 2}),
-        ("ttft=200&tpot=10&together=90&utilisation=50", (("ttft", 200, 0.99), ("tpot", 10, 0.99)), {"together": 0.9, "utilisation": 0.5}),
-        ("slo=mlperf-llama3.1-8b-interactive&price=rental", (("ttft", 500, 0.99), ("tpot", 30, 0.99)), {"price_class": "rental"}),
-        ("rates_on=2026-05-05&usd=h100-sxm:0.5&kw=h100-sxm:3", STANDARD, {"on": "2026-05-05", "own": {"h100-sxm": OwnRate(usd_per_hour=0.5, all_in_kw=3.0)}}),
+        (
+            "ttft=150&ttft_p=p99&tpot=9&tpot_p=p90&e2el=9000&spare=2",
+            (("ttft", 150, 0.99), ("tpot", 9, 0.9), ("e2el", 9000, 0.99)),
+            {"spare": 2},
+        ),
+        (
+            "ttft=200&tpot=10&together=90&utilisation=50",
+            (("ttft", 200, 0.99), ("tpot", 10, 0.99)),
+            {"together": 0.9, "utilisation": 0.5},
+        ),
+        (
+            "slo=mlperf-llama3.1-8b-interactive&price=rental",
+            (("ttft", 500, 0.99), ("tpot", 30, 0.99)),
+            {"price_class": "rental"},
+        ),
+        (
+            "rates_on=2026-05-05&usd=h100-sxm:0.5&kw=h100-sxm:3",
+            STANDARD,
+            {"on": "2026-05-05", "own": {"h100-sxm": OwnRate(usd_per_hour=0.5, all_in_kw=3.0)}},
+        ),
     ],
-)  # fmt: skip
+)
 def test_limits_headroom_and_prices_are_taken_from_the_address(opened, fleet, tmp_path, view, limits, asked):
     store, site = fleet
     page = shown(opened, site, f"?traffic=200&workload=chat-1024&all=1&{view}")

@@ -1,4 +1,4 @@
-"""Sizes that the page reckons for a reader's traffic, limits and prices: the same figures, reasons and words as Python's."""
+"""Sizes that the page reckons for a reader's traffic, limits and prices: figures, reasons and words are Python's."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from enginebench.records import Limit, Objective
 from enginebench.site import build
 from stored import a_run, a_store, a_trial
 
-NEEDED = ("economics", "pareto", "interpolation", "sizing")
 SIZED = """async (cases) => {
   for (const one of ["economics", "pareto", "interpolation", "sizing"]) await EB.script(`parts/${one}.js`);
   const rates = await EB.load("rates");
   return cases.map(({ points, demand, pricing, whole }) => EB.size(points, demand, { rates, pricing, whole }).map((row) => ({
-    curve: row.first.curve, rests: row.on.map((point) => point.id), figures: row.figures, basis: row.basis, limited: row.limitedBy,
-    words: row.words, absent: row.absent, night: row.night, left: row.leftOut, rate: row.price.id, traffic: row.traffic,
+    curve: row.first.curve, rests: row.on.map((point) => point.id), figures: row.figures, basis: row.basis,
+    limited: row.limitedBy, words: row.words, absent: row.absent, night: row.night, left: row.leftOut,
+    rate: row.price.id, traffic: row.traffic,
     sure: row.kept?.sure ?? null, joint: row.kept?.joint ?? null,
   })));
 }"""

@@ -47,6 +47,6 @@ def against_limits(points: pd.DataFrame) -> pd.DataFrame:
 
 def _rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
     return [
-        {name: value if isinstance(value, str) else number(value) for name, value in row.items()}
+        {str(name): value if isinstance(value, str) else number(value) for name, value in row.items()}
         for row in frame.astype(object).to_dict("records")
     ]

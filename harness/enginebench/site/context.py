@@ -1,4 +1,4 @@
-"""Lines over input length and a prefix cache's saving, as the page `context` loads them beside a model's points."""
+"""Lines over input length and the saving of a prefix cache, as the page `context` loads them."""
 
 from __future__ import annotations
 
