@@ -20,7 +20,8 @@ from stored import a_run, a_store, a_trial
 SIZED = """async (cases) => {
   for (const one of ["economics", "pareto", "interpolation", "sizing"]) await EB.script(`parts/${one}.js`);
   const rates = await EB.load("rates");
-  return cases.map(({ points, demand, pricing, whole }) => EB.size(points, demand, { rates, pricing, whole }).map((row) => ({
+  const sized = ({ points, demand, pricing, whole }) => EB.size(points, demand, { rates, pricing, whole });
+  return cases.map((one) => sized(one).map((row) => ({
     curve: row.first.curve, rests: row.on.map((point) => point.id), figures: row.figures, basis: row.basis,
     limited: row.limitedBy, words: row.words, absent: row.absent, night: row.night, left: row.leftOut,
     rate: row.price.id, traffic: row.traffic,

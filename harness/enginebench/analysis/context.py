@@ -33,6 +33,7 @@ COLUMNS = (
 )
 """Columns of `context`."""
 _RATIOS = ("ttft", "throughput", "cost")
+_COMPARED = ("ttft_p50_ns", "total_tps_per_accelerator")
 SAVING_COLUMNS = (
     *(*DEPLOYMENT, *LOAD, "workload", "isl_tokens", "osl_tokens", "hit_share", "with_cache", "without_cache", "by"),
     *(f"{name}_ratio{end}" for name in _RATIOS for end in _ENDS),
@@ -117,6 +118,9 @@ def cache_saving(points: pd.DataFrame, known: Mapping[str, Recipe] | None = None
     usable = points[why_not_eligible(points) == ""]
     keys = [name for name in (*DEPLOYMENT, *LOAD, "workload", "isl_tokens", "osl_tokens") if name in points]
     rows: list[dict[str, Any]] = []
+    # A few columns alone: a point has hundreds, and there are as many groups as points.
+    few = ["recipe", "prefix_hit_share", *(f"{name}{end}" for name in _COMPARED for end in _ENDS)]
+    usable = usable[[*keys, *(name for name in few if name in usable)]]
     if len(usable):
         for _, group in usable.groupby(keys, dropna=False, sort=True):
             rows += _pairs(group, keys, known)
@@ -143,7 +147,7 @@ def _pairs(group: pd.DataFrame, keys: list[str], known: Mapping[str, Recipe] | N
 
 
 def _ratios(row: Mapping[Any, Any], bare: Mapping[Any, Any]) -> dict[str, float | None]:
-    ttft, throughput = (_ratio(row, bare, name) for name in ("ttft_p50_ns", "total_tps_per_accelerator"))
+    ttft, throughput = (_ratio(row, bare, name) for name in _COMPARED)
     cost = [None if end is None else 1 / end for end in (throughput[0], throughput[2], throughput[1])]
     return {
         f"{name}_ratio{end}": value
