@@ -229,3 +229,20 @@ def test_a_faster_engine_uses_more_of_the_part(tps, tpot_ms, more):
     assert table["decode_bandwidth_share"][1] >= table["decode_bandwidth_share"][0]
     assert table["decode_bandwidth_share"][2] >= table["decode_bandwidth_share"][0]
     assert table["flops_share"][1] >= table["flops_share"][0]
+
+
+def test_of_the_whole_run_it_takes_that_throughput():
+    steady = a_point(output_tps_per_accelerator=500.0, input_tps_per_accelerator=2250.0)
+    whole = a_point(
+        output_tps_per_accelerator=None,
+        input_tps_per_accelerator=None,
+        output_tps_per_accelerator_whole_run=500.0,
+        input_tps_per_accelerator_whole_run=2250.0,
+    )
+    one, other = (
+        roofline(pd.DataFrame([point]), {"m": a_model()}, {"part": PART}, whole_run=asked)
+        for point, asked in ((steady, False), (whole, True))
+    )
+    for share in SHARES[:3]:
+        assert one[share][0] == other[share][0] > 0
+    assert roofline(pd.DataFrame([whole]), {"m": a_model()}, {"part": PART})["absent"][0]
