@@ -33,11 +33,7 @@ COLUMNS = (
 )
 """Columns of `context`."""
 _RATIOS = ("ttft", "throughput", "cost")
-<<<<<<< HEAD
 _RATIO_OF = ("ttft_p50_ns", "total_tps_per_accelerator")
-=======
-_COMPARED = ("ttft_p50_ns", "total_tps_per_accelerator")
->>>>>>> p-size
 SAVING_COLUMNS = (
     *(*DEPLOYMENT, *LOAD, "workload", "isl_tokens", "osl_tokens", "hit_share", "with_cache", "without_cache", "by"),
     *(f"{name}_ratio{end}" for name in _RATIOS for end in _ENDS),
@@ -124,15 +120,9 @@ def cache_saving(points: pd.DataFrame, known: Mapping[str, Recipe] | None = None
     usable = points[why_not_eligible(points) == ""]
     keys = [name for name in (*DEPLOYMENT, *LOAD, "workload", "isl_tokens", "osl_tokens") if name in points]
     rows: list[dict[str, Any]] = []
-<<<<<<< HEAD
     # Of hundreds of columns those that a pair is made of.
     figures = (f"{name}{end}" for name in _RATIO_OF for end in _ENDS)
     usable = usable[[*keys, *(name for name in ("recipe", "prefix_hit_share", *figures) if name in points)]]
-=======
-    # A few columns alone: a point has hundreds, and there are as many groups as points.
-    few = ["recipe", "prefix_hit_share", *(f"{name}{end}" for name in _COMPARED for end in _ENDS)]
-    usable = usable[[*keys, *(name for name in few if name in usable)]]
->>>>>>> p-size
     if len(usable):
         for _, group in usable.groupby(keys, dropna=False, sort=True):
             rows += _pairs(group, keys, known)
@@ -168,11 +158,7 @@ def _by_recipe(names: list[Any], known: Mapping[str, Recipe]) -> tuple[list[bool
 
 
 def _ratios(row: Mapping[Any, Any], bare: Mapping[Any, Any]) -> dict[str, float | None]:
-<<<<<<< HEAD
     ttft, throughput = (_ratio(row, bare, name) for name in _RATIO_OF)
-=======
-    ttft, throughput = (_ratio(row, bare, name) for name in _COMPARED)
->>>>>>> p-size
     cost = [None if end is None else 1 / end for end in (throughput[0], throughput[2], throughput[1])]
     return {
         f"{name}_ratio{end}": value
