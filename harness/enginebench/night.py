@@ -62,6 +62,10 @@ def plan_night(grid: Path, site: Path, store: Store, *, night: str, cache: Path,
     inventory, part = runners.inventory(config.read_site(site))
     resolved = channels.follow(resolved, inventory.accelerators[0].vendor, cache, _nobody)
     plan = make_plan(resolved, inventory, part)
+    most, detect = resolved.grid.most_starts, resolved.grid.detect
+    if most is not None and detect is not None:
+        needed = {one.series: one.starts[detect] or most for one in needs_of(plan, store)}
+        plan = make_plan(resolved, inventory, part, needed)
     since = datetime.now(UTC) - timedelta(hours=resolved.grid.refresh_hours)
     fresh = {} if again else {job.id: store.done(job.id, since, plan.until) for job in plan.jobs}
     left = due(plan, night, fresh)

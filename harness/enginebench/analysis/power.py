@@ -50,6 +50,8 @@ class Noise:
 class Need:
     """How many server starts a side a verdict on one point needs."""
 
+    series: str
+    """The point's series."""
     point: str
     """The point, in words."""
     noise: Noise
@@ -122,5 +124,5 @@ def needs(
         known = noise(runs[runs["series"] == series], metric)
         if known is not None:
             starts = {effect: starts_needed(effect, known, repeats) for effect in wanted}
-            found.append(Need(point=words, noise=known, starts=starts))
+            found.append(Need(series=series, point=words, noise=known, starts=starts))
     return tuple(found)

@@ -285,9 +285,27 @@ def _until_mistakes(grid: Grid, document: Document) -> Iterable[Mistake]:
         )
 
 
+def _starts_mistakes(grid: Grid, document: Document) -> Iterable[Mistake]:
+    if grid.most_starts is None:
+        return
+    if grid.detect is None:
+        yield Mistake(
+            place=document.place(("most_starts",)),
+            problem="`most_starts` without `detect`: nothing says what the server starts are to find",
+            remedy="add `detect: 0.03`, or give `starts` alone",
+        )
+    if grid.most_starts < grid.starts:
+        yield Mistake(
+            place=document.place(("most_starts",)),
+            problem=f"`most_starts` is {grid.most_starts}, fewer than the {grid.starts} `starts`",
+            remedy="raise it, or lower `starts`",
+        )
+
+
 def _impossible(grid: Grid, document: Document) -> Iterable[Mistake]:
     yield from load_mistakes(grid.loads, document)
     yield from _until_mistakes(grid, document)
+    yield from _starts_mistakes(grid, document)
     for index, item in enumerate(grid.include):
         if (item.concurrency is None) == (item.rate_rps is None):
             yield Mistake(

@@ -249,6 +249,9 @@ class Grid:
     """Server starts of each deployment."""
     detect: Annotated[float, Gt(0), Lt(1)] | None = None
     """Difference between two versions that `compare` is to find, as a share: `plan` says whether `starts` suffice."""
+    most_starts: Annotated[int, Gt(0), Le(100)] | None = None
+    """With `detect`: a deployment gets as many server starts as the noise that is stored of its points asks for,
+    `starts` at least and so many at most; null: `starts` always."""
     context_tokens: Count | None = None
     """Longest request the server accepts; null: the longest of the workloads, up to the next multiple of 256."""
     max_sequences: Count = 16

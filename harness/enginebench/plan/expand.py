@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from enginebench import arrivals, engines
 from enginebench.config import Grid, Hardware, ResolvedGrid
@@ -21,6 +22,7 @@ from enginebench.records import (
     QualityRequest,
     Until,
     content_hash,
+    identify,
     record,
 )
 
@@ -66,8 +68,6 @@ class Plan:
     """When a point needs no more runs than it has; null: all are measured."""
     chunk_times: bool = False
     """Whether the arrival of every token-bearing event is kept."""
-    starts: int = 1
-    """Server starts of each deployment."""
     detect: float | None = None
     """Difference that is to be found between two versions, as a share; null: the grid names none."""
 
@@ -220,8 +220,15 @@ def _checked(
     return (None, reason) if reason is not None else (deployment, None)
 
 
-def make_plan(resolved: ResolvedGrid, inventory: Inventory, part: Hardware | None) -> Plan:
+def make_plan(
+    resolved: ResolvedGrid,
+    inventory: Inventory,
+    part: Hardware | None,
+    needed: Mapping[str, int] = MappingProxyType({}),
+) -> Plan:
     """Jobs and skips of a grid on a site; `part` is what is known of the site's hardware, null if nothing.
+
+    `needed` (series to server starts) counts where the grid says `most_starts`.
 
     A deployment's points share one server start; with `starts` of 2 or more the deployments, engines and versions
     alike, take turns (A B B A). What two names of an engine come to alike (`vllm`, `vllm@latest`) is measured once.
@@ -240,26 +247,34 @@ def make_plan(resolved: ResolvedGrid, inventory: Inventory, part: Hardware | Non
     return Plan(
         grid=resolved.grid.name,
         site=inventory.site,
-        jobs=tuple(_jobs(resolved.grid, points)),
+        jobs=tuple(_jobs(resolved.grid, points, needed)),
         skips=tuple(skips),
         quality=resolved.grid.quality,
         until=resolved.grid.until,
         chunk_times=resolved.grid.chunk_times,
-        starts=resolved.grid.starts,
         detect=resolved.grid.detect,
     )
 
 
-def _jobs(grid: Grid, points: Mapping[str, tuple[Deployment, list[Point]]]) -> Iterator[Job]:
-    groups = list(points.values())
-    for start in range(grid.starts):
-        for deployment, group in groups if start % 2 == 0 else reversed(groups):
-            yield Job(
-                deployment=deployment,
-                points=tuple(group),
-                repeats=grid.until.at_most if grid.until else grid.repeats,
-                start=start,
-                seed=grid.seed,
-                ready_deadline_s=grid.ready_deadline_s,
-                request_timeout_s=grid.request_timeout_s,
-            )
+def _jobs(grid: Grid, points: Mapping[str, tuple[Deployment, list[Point]]], needed: Mapping[str, int]) -> Iterator[Job]:
+    groups = [(deployment, group, _starts(grid, deployment, group, needed)) for deployment, group in points.values()]
+    for start in range(max((starts for *_, starts in groups), default=0)):
+        for deployment, group, starts in groups if start % 2 == 0 else reversed(groups):
+            if start < starts:
+                yield Job(
+                    deployment=deployment,
+                    points=tuple(group),
+                    repeats=grid.until.at_most if grid.until else grid.repeats,
+                    start=start,
+                    seed=grid.seed,
+                    ready_deadline_s=grid.ready_deadline_s,
+                    request_timeout_s=grid.request_timeout_s,
+                )
+
+
+def _starts(grid: Grid, deployment: Deployment, points: Sequence[Point], needed: Mapping[str, int]) -> int:
+    """Server starts of a deployment: what its noisiest point needs, within what the grid allows."""
+    if grid.most_starts is None:
+        return grid.starts
+    asked = [needed.get(one.series, 0) for one in identify(deployment, points)]
+    return max(grid.starts, min(grid.most_starts, max(asked)))

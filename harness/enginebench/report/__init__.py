@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
+from collections import Counter
 from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -190,7 +191,9 @@ def _needs(plan: Plan, needs: Sequence[Need]) -> Iterator[str]:
         )
     if not needs:
         return
-    has = f"this grid has {plan.starts}"
+    has_of = _starts_of(plan)
+    fewest, most_of = min(has_of.values()), max(has_of.values())
+    has = f"this grid has {fewest}" if fewest == most_of else f"this plan has {fewest} to {most_of}"
     if plan.detect is None:
         told = []
         for effect in needs[0].starts:
@@ -199,7 +202,7 @@ def _needs(plan: Plan, needs: Sequence[Need]) -> Iterator[str]:
         points_known = f"of the {len(needs)} points whose noise is known the shakiest"
         yield f"By `compare`, {points_known}: {', '.join(told)}; {has}."
         return
-    short = [one for one in needs if (one.starts[plan.detect] or math.inf) > plan.starts]
+    short = [one for one in needs if (one.starts[plan.detect] or math.inf) > has_of[one.series]]
     yield (
         f"detect {plan.detect * 100:g} %: {has}, enough for {len(needs) - len(short)} of the {len(needs)} points whose "
         f"noise is known (with `compare --margin {margin_for(plan.detect) * 100:g}%`)"
@@ -208,6 +211,17 @@ def _needs(plan: Plan, needs: Sequence[Need]) -> Iterator[str]:
         spread = f"{one.noise.start * 100:.2g} % from start to start"
         spread += "" if one.noise.repeat is None else f", {one.noise.repeat * 100:.2g} % from repeat to repeat"
         yield f"  {one.point} needs {_starts(one.starts[plan.detect])}: {spread}, by {one.noise.starts} starts"
+
+
+def _starts_of(plan: Plan) -> Mapping[str, int]:
+    """Series to its server starts of one version."""
+    counts = Counter(
+        (one.series, job.deployment.engine_version) for job in plan.jobs for one in identify(job.deployment, job.points)
+    )
+    found: dict[str, int] = {}
+    for (series, _), count in counts.items():
+        found[series] = min(count, found.get(series, count))
+    return found
 
 
 def _starts(count: int | None) -> str:
