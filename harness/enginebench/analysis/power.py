@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from enginebench.analysis.compare import FALSE_SHARE, MARGIN
-from enginebench.analysis.starts import usable
+from enginebench.analysis.starts import POINT, usable
 from enginebench.analysis.variance import components
 from enginebench.intervals import degrees
 from enginebench.records import record
@@ -22,7 +22,7 @@ MOST = 100
 """More starts than these are no plan."""
 ALIKE = ("series", "version", "host")
 """Columns that must be equal for starts to differ by noise alone."""
-NEEDED = (*ALIKE, "trial", "night", "marks", "invalid", "reproduces")
+NEEDED = tuple(dict.fromkeys((*ALIKE, *POINT, "trial", "marks", "invalid", "reproduces")))
 """Columns of the table of runs that noise is learned from, beside the metric's."""
 _CELLS = 64
 """Quantiles of each side's variance that power is a mean over; more change it by less than 0.002."""
