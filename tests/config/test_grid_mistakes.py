@@ -105,6 +105,15 @@ def test_three_mistakes_are_three_lines_in_the_order_of_the_file(told: Told) -> 
             "until:\n  figure: goodput_rps",
             "g:8: `until.figure` is goodput_rps and the grid states no limits for it; add `slo:`",
         ),
+        (
+            "most_starts: 5",
+            "g:7: `most_starts` without `detect`: nothing says what the server starts are to find; "
+            "add `detect: 0.03`, or give `starts` alone",
+        ),
+        (
+            "starts: 3\ndetect: 0.03\nmost_starts: 2",
+            "g:9: `most_starts` is 2, fewer than the 3 `starts`; raise it, or lower `starts`",
+        ),
         # Names.
         ("slo: mlperf", f"g:7: no slo `mlperf`; did you mean `{FIRST_SLO}`? known: {SLOS}"),
         ("exclude:\n- when: {engine: vlm}\n  reason: x", "g:8: no engine `vlm`; did you mean `vllm`? " + KNOWN),
