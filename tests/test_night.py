@@ -11,6 +11,7 @@ import pytest
 
 from enginebench.store import Store
 from scripted_night import GRID, RUNS, ScriptedNight, until
+from sites import piece
 
 SLOW = {"itl_ms": 40}
 """So slow that a run is still under way when we reach for it."""
@@ -131,7 +132,8 @@ def test_a_server_that_does_not_start_is_a_stored_failure_with_its_words(tmp_pat
     (failed,) = Store(night.store).results()
     assert (failed.stage, failed.runs) == ("start", ())
     assert "--nonsense" in failed.failure.log_tail
-    assert "bad_argument" in (night.store / "site" / "data.json").read_text()
+    (shown,) = piece(night.store / "site", "index")["nights"]
+    assert [one["failure_class"] for one in shown["failed"]] == ["bad_argument"]
 
 
 def test_a_mistake_in_the_grid_starts_nothing(tmp_path):

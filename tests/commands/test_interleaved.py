@@ -116,7 +116,7 @@ def test_what_a_grid_does_not_plan_is_one_sentence_and_starts_nothing(night):
     code, output, errors = done(process)
     assert (code, output) == (2, "")
     assert errors == ("slice `engine=gone`: nothing that the grid plans here is of it; it has engine other, scripted\n")
-    assert not night.store.exists()
+    assert not Store(night.store).holds_trials()
 
 
 def a_start(arm, block, value):

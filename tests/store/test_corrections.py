@@ -14,14 +14,15 @@ import duckdb
 import pandas as pd
 import pytest
 import s3fs
-from enginebench.site.data import collect
 
 import s3_server
+import sites
 from enginebench import environment
 from enginebench.analysis.points import eligible, summarise_points
 from enginebench.errors import UserError
 from enginebench.records import Invalidation, PointStop, RunKey, Stop, Until
 from enginebench.records.files import from_json
+from enginebench.site import build
 from enginebench.store import Store, export, export_as
 from enginebench.store.place import Place
 from stored import CLOSED, OPEN, a_job, a_run, a_store, a_trial, finished
@@ -188,14 +189,16 @@ def test_exports_say_it(store, tmp_path):
     assert {one["run"]: one["invalid"] for one in lines if one["invalid"]} == {"a.0.0": WHY}
 
 
-def test_the_dashboard_s_data_say_it(store):
+def test_the_dashboard_s_data_say_it(store, tmp_path):
     invalidate(store, "a")
-    data = collect(store)
-    points = {one["load"]: one for one in data["points"]}
+    site = build(store, tmp_path / "site").parent
+    points = {one["load"]: one for one in sites.points(site)}
     assert (points["r0.5"]["invalid"], points["r0.5"]["invalid_reasons"]) == (True, [WHY])
     assert points["r0.5"]["values"][TPS] == [None, None, None, 0]
     assert points["c8"]["invalid"] is False
-    told = {one["trial"]: (one["invalid"], {run["invalid"] for run in one["runs"]}) for one in data["trials"]}
+    told = {
+        one["trial"]: (one["invalid"], {run["invalid"] for run in one["runs"]}) for one in sites.trials(site).values()
+    }
     assert told == {"a": ([WHY], {WHY}), "b": ([], {""})}
 
 

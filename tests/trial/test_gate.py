@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 
 import pytest
-from enginebench.site.data import collect
 
+import sites
 from enginebench.analysis.points import eligible, summarise_points
 from enginebench.quality.reference import compact, path_of
 from enginebench.records import Result, plain
@@ -66,7 +66,7 @@ def test_a_server_that_answers_right_passes_before_and_after_the_load(tmp_path):
     assert set(rows["when"]) == {"before", "after"}
     assert rows["right"].all()
     assert rows["error"].isna().all()
-    (point, *_) = collect(Store(night.store))["points"]
+    (point, *_) = sites.points(night.store / "site")
     assert (point["failed_quality"], point["quality_passed"], point["quality_score"]) == (False, True, 1.0)
 
 
@@ -89,9 +89,9 @@ def test_every_run_of_a_server_with_wrong_answers_is_stored_and_marked(tmp_path)
     assert (points["repeats"] == 1).all(), "its figures are shown all the same"
     assert "0.50 failed" in output
     assert "failed_quality: the server gave wrong answers" in output
-    shown = collect(Store(night.store))
-    assert all(point["failed_quality"] and point["quality_reasons"] for point in shown["points"])
-    assert shown["trials"][0]["quality"]["passed"] is False
+    site = night.store / "site"
+    assert all(point["failed_quality"] and point["quality_reasons"] for point in sites.points(site))
+    assert sites.trials(site)[result.trial]["quality"]["passed"] is False
 
 
 def test_a_fault_that_the_load_leaves_behind_shows_after_it(tmp_path):
